@@ -124,7 +124,7 @@ fn attach(folder: &Path) -> Result<u8> {
     write_store_key(&project.root, &folder)?;
     store.register(true)?;
     print_text(&format!("new results are kept in {}; earlier ones are still used", folder.display()));
-    print_text("`callsheet store check` tells what its file system guarantees to several machines");
+    print_text("check its file system with `callsheet store check`, on two machines at the same time");
     Ok(SUCCESS)
 }
 

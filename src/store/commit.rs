@@ -22,7 +22,7 @@ use super::shared::access::no_links;
 use super::shared::lease::Lease;
 use crate::declare::ArtifactKind;
 
-/// Which record of an action the store has after a commit.
+/// Record of an action that the store has after a commit.
 #[derive(Debug)]
 pub enum Committed {
     /// The new one.

@@ -108,8 +108,8 @@ pub(in crate::store) fn permit_group() {
 /// Mask of the user, before it was changed.
 static USER_MASK: OnceLock<Mode> = OnceLock::new();
 
-/// Creates the folder of a project's own store with the rights that the user wants for new folders. What this process
-/// creates in it has rights for the group, but only those who can enter the folder have any use of them.
+/// Creates the folder of a project's own store with the rights that the user wants for new folders. Files in it have rights
+/// for the group, but only those who can enter the folder have any use of them.
 pub(in crate::store) fn create_private(folder: &Path) -> Result<()> {
     if folder.is_dir() {
         return Ok(());

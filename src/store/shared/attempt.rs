@@ -70,8 +70,11 @@ fn copy_settled(from: &Path, to: &Path) -> std::io::Result<()> {
     Ok(())
 }
 
+/// Path, inode, size and modification time of a file.
+type State = (PathBuf, u64, u64, i64, i64);
+
 /// Identities, sizes and times of everything below a folder.
-fn states(folder: &Path) -> std::io::Result<Vec<(PathBuf, u64, u64, i64, i64)>> {
+fn states(folder: &Path) -> std::io::Result<Vec<State>> {
     let mut states = Vec::new();
     for entry in fs::read_dir(folder)? {
         let path = entry?.path();

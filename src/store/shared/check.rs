@@ -26,7 +26,7 @@ const LOOK: Duration = Duration::from_millis(20);
 /// Longest wait for a step of the other process. Names are stale for up to a minute on common file systems.
 const LONGEST: Duration = Duration::from_secs(120);
 
-/// What two processes found out about a shared file system.
+/// Findings of two processes about a shared file system.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct StoreCheck {
     /// Machines of the two processes.
@@ -39,7 +39,7 @@ pub struct StoreCheck {
     pub locks_seen: bool,
     /// Longest time in seconds for which a new file was not seen under a name that was asked for before.
     pub stale: f64,
-    /// Whether the file system keeps fractions of seconds in times of files.
+    /// Fate of fractions of seconds in times of files.
     pub fractions: Kept,
 }
 
@@ -55,7 +55,7 @@ impl StoreCheck {
     }
 }
 
-/// Whether something is kept.
+/// Fate of a value that was written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Kept {

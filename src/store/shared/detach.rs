@@ -32,8 +32,8 @@ pub struct CopiedResults {
 }
 
 impl Store {
-    /// Copies the latest and the pinned results of the project from the shared store to its own, with the rows of its
-    /// tables, and shows the copies in the folder `data`. Calls `progress` with the number of copied bytes and of all bytes
+    /// Copies the latest and the pinned results of the project, with the rows of its tables, from the shared store to its
+    /// own. Shows the copies in the folder `data`. Calls `progress` with the number of copied bytes and of all bytes
     /// after each object. Results that are damaged are left out.
     ///
     /// # Errors

@@ -12,6 +12,9 @@ use callsheet_worker::error::{IoContext, Result};
 use super::sharing::{INTENTS, Sharing};
 use crate::store::files::entries;
 
+/// File of a run, with the id of the run.
+pub(super) type OfRun = (PathBuf, String);
+
 impl Sharing {
     /// Publishes that this run relies on records and objects with these names, until it ends. A command that is not a run
     /// relies on results only while it shows them, and publishes nothing.
@@ -41,7 +44,7 @@ impl Sharing {
     ///
     /// # Errors
     /// Returns an error if an intent cannot be read.
-    pub(super) fn all_intents(&self) -> Result<(BTreeSet<String>, Vec<(PathBuf, String)>)> {
+    pub(super) fn all_intents(&self) -> Result<(BTreeSet<String>, Vec<OfRun>)> {
         let (mut names, mut found) = (BTreeSet::new(), Vec::new());
         for path in entries(&self.root.join(INTENTS))? {
             match fs::read_to_string(&path) {

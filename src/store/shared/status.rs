@@ -1,4 +1,4 @@
-//! What goes on in a shared store: its projects and its runs.
+//! Projects and runs of a shared store.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;

@@ -46,7 +46,7 @@ pub struct Sweep {
     registrations: Vec<PathBuf>,
 }
 
-/// What projects and runs need at a moment.
+/// Needs of all projects and runs.
 struct Needs {
     keys: BTreeSet<Digest>,
     /// Names of objects; those in intents may also be keys.
@@ -239,7 +239,7 @@ impl Store {
 }
 
 impl Sharing {
-    /// What projects and runs need now.
+    /// Needs of all projects and runs at this moment.
     fn needs(&self, now: SystemTime) -> Result<Needs> {
         let (known, forgotten) = self.workspaces(now)?;
         let mut needs = Needs { keys: BTreeSet::new(), names: self.all_intents()?.0, forgotten };

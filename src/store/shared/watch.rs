@@ -12,7 +12,7 @@ use super::process::Holder;
 /// Time between two questions to Slurm about one job.
 const ASK_AGAIN: Duration = Duration::from_secs(10);
 
-/// What this process has seen of other runs, by their ids. Only its own monotonic clock counts: clocks of machines differ.
+/// Observations of other runs, by their ids. Only its own monotonic clock counts: clocks of machines differ.
 #[derive(Debug, Default)]
 pub(super) struct Watched(Mutex<BTreeMap<String, Seen>>);
 

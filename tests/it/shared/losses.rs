@@ -45,9 +45,8 @@ fn rows_that_a_run_reuses_and_its_folder_stay_however_long_it_works() {
     // The worker has been at work for hours, and nobody else needs the rows that it does not compute.
     let old = Command::new("touch").args(["-d", "3 hours ago"]).args(attempts()).status();
     assert!(old.expect("touch starts").success());
-    first.write("data/raw/items/a.csv", "z,x,9\n");
-    first.run(&ROWS);
-    first.stdout(&COLLECT);
+    first.stdout(&["store", "detach"]);
+    group.project("a\n").stdout(&COLLECT);
     assert!(!attempts().is_empty(), "the folder of a running worker is not removed");
     succeeded(run);
     second.status(&["verify"], 0);
