@@ -89,13 +89,12 @@ impl StoreCommand {
             return Ok(SUCCESS);
         };
         print_text(&format!("shared store: {}", path.display()));
-        let seen = |seen: Duration| {
-            humantime::format_duration(Duration::from_secs(seen.as_secs() / 60 * 60)).to_string()
-        };
-        let of_project = |SharedProject { path, user, host, seen: age, results }: SharedProject| {
-            let folder = path.parent().unwrap_or(&path).display().to_string();
-            vec![folder, user, host, counted(results as u64, "result"), format!("seen {} ago", seen(age))]
-        };
+        let seen = |seconds| humantime::format_duration(Duration::from_secs(seconds / 60 * 60)).to_string();
+        let of_project =
+            |SharedProject { path, user, host, seen_seconds_ago: age, results }: SharedProject| {
+                let folder = path.parent().unwrap_or(&path).display().to_string();
+                vec![folder, user, host, counted(results as u64, "result"), format!("seen {} ago", seen(age))]
+            };
         print_text(&format!("\n{}", counted(projects.len() as u64, "project")));
         print_text(&table(projects.into_iter().map(of_project), &[3]));
         print_text(&format!("\n{}", counted(runs.len() as u64, "run")));

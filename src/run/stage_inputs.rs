@@ -67,15 +67,16 @@ pub(super) fn copy_inputs(request: &mut WorkRequest, project: &Path, folder: &Pa
         let to = copies.join(below);
         // Two inputs may contain one file.
         if fs::symlink_metadata(&to).is_err() {
-            copy_tree(path, &to)?;
+            copy_tree(path, path, &to)?;
         }
         *path = to;
     }
     Ok(())
 }
 
-/// Copies a file, or a folder with its links and modes.
-fn copy_tree(from: &Path, to: &Path) -> Result<()> {
+/// Copies a file, or a folder with its links and modes. A link that leads out of `root`, to a segment of a table, becomes a
+/// copy of its file.
+fn copy_tree(root: &Path, from: &Path, to: &Path) -> Result<()> {
     if let Some(parent) = to.parent() {
         fs::create_dir_all(parent).io_context("cannot create", parent)?;
     }
@@ -84,11 +85,15 @@ fn copy_tree(from: &Path, to: &Path) -> Result<()> {
         for entry in fs::read_dir(from).io_context("cannot list", from)? {
             let entry = entry.io_context("cannot list", from)?;
             let (inside, copy) = (entry.path(), to.join(entry.file_name()));
-            if inside.is_symlink() {
+            let leads_out = || {
+                let real = fs::canonicalize(&inside).and_then(|real| Ok((real, fs::canonicalize(root)?)));
+                real.is_ok_and(|(real, root)| !real.starts_with(root))
+            };
+            if inside.is_symlink() && !leads_out() {
                 let target = fs::read_link(&inside).io_context("cannot read", &inside)?;
                 symlink(target, &copy).io_context("cannot create", &copy)?;
             } else {
-                copy_tree(&inside, &copy)?;
+                copy_tree(root, &inside, &copy)?;
             }
         }
         return Ok(());

@@ -130,7 +130,7 @@ impl Store {
             Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::StorageFull) => {
                 return Err(error).io_context("cannot link", path);
             }
-            Err(error) => return Err(no_links(&self.shared.path(""), &error)),
+            Err(error) => return Err(no_links(self.shared.root(), &error)),
         }
         // The other record may not be seen here yet.
         let look = |number: usize| {

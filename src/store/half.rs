@@ -30,6 +30,11 @@ impl Half {
         Self { root: root.to_owned(), format }
     }
 
+    /// Path of the half itself.
+    pub(super) fn root(&self) -> &Path {
+        &self.root
+    }
+
     /// Path of a folder or file of this half.
     pub(super) fn path(&self, relative: impl AsRef<Path>) -> PathBuf {
         self.root.join(relative)

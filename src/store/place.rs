@@ -136,7 +136,7 @@ impl Store {
                 return Ok(());
             }
             // The folder does not exist yet, or the object in it is damaged.
-            create_below(&self.shared.path(""), path.parent().unwrap_or(&path))?;
+            create_below(self.shared.root(), path.parent().unwrap_or(&path))?;
             remove(&path)?;
         }
         fs::rename(from, &path).io_context("cannot write", &path)
@@ -154,13 +154,13 @@ impl Store {
             match placed {
                 Ok(()) => return Ok(()),
                 Err(error) if error.kind() == ErrorKind::NotFound => {
-                    create_below(&self.shared.path(""), path.parent().unwrap_or(path))?;
+                    create_below(self.shared.root(), path.parent().unwrap_or(path))?;
                 }
                 // Another program has placed an object. A folder that is being removed may be seen without its files.
                 Err(_) if self.is_shared(object) => return remove(from),
                 Err(_) if object.is_folder() => self.sharing.iter().for_each(Sharing::wait_for_news),
                 Err(error) if error.kind() != ErrorKind::AlreadyExists => {
-                    return Err(no_links(&self.shared.path(""), &error));
+                    return Err(no_links(self.shared.root(), &error));
                 }
                 Err(_) => return fs::rename(from, path).io_context("cannot write", path),
             }

@@ -90,7 +90,7 @@ impl Store {
         if self.sharing.is_none() {
             self.workspace.create_root()?;
         } else {
-            create_private(&self.workspace.path(""))?;
+            create_private(self.workspace.root())?;
             if !self.shared.check_format()? {
                 self.create_shared()?;
             }
@@ -101,10 +101,10 @@ impl Store {
 
     /// Creates the folders of a new shared store. The marker comes last, so that an interrupted creation is repeated.
     fn create_shared(&self) -> Result<()> {
-        let root = self.shared.path("");
+        let root = self.shared.root();
         let staging = self.shared.path("staging");
-        create_below(&root, &staging)?;
-        check_links(&root, &staging)?;
+        create_below(root, &staging)?;
+        check_links(root, &staging)?;
         self.shared.create(&[&SHARED[..], &SHARING[..]].concat())
     }
 

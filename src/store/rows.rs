@@ -115,7 +115,7 @@ impl Store {
             text.extend_from_slice(row.output.as_bytes());
         }
         let pool = self.shared.path(pool_name(pool));
-        create_below(&self.shared.path(""), &pool)?;
+        create_below(self.shared.root(), &pool)?;
         let mut file = draft(&self.staging_of_run())?;
         let path = pool.join(segment.bytes.to_string());
         file.write_all(&text).io_context("cannot write", &path)?;

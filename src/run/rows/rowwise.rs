@@ -58,25 +58,7 @@ impl Action<'_> {
         let pool = self.key.pool().expect("the key of a row-wise stage has its rows");
         let claim = run.store.claim_work(&LockName::Rows(&pool), &run.id, wait_unless_stopped(place, say))?;
         let Some(_claim) = claim else { return Ok(None) };
-        if self.force {
-            run.store.forget_rows(&pool)?;
-        }
-        // Rows in a shared store cannot be forgotten, so that a forced action looks away from them.
-        let outdated = if self.force { run.store.segments(&pool)? } else { Vec::new() };
-        let table = self.inputs[&rows.input].paths[0].clone();
-        let parts = part_files(&table)?;
-        let wanted = RequiredRows::read(&all_rows(&parts), rows, &self.files)?;
-        let spool = run.store.spool(&pool)?;
-        let mut rowwise = Rowwise {
-            action: self,
-            rows,
-            pool,
-            table,
-            wanted,
-            request: spooled(request, rows, &self.stage.decl.outputs[&rows.output], &spool),
-            spool,
-            outdated: outdated.into_iter().map(|segment| segment.bytes).collect(),
-        };
+        let mut rowwise = self.rowwise(run.store, rows, pool, request)?;
         let staging = run.store.staging()?;
         let mut computed = 0;
         let mut told = false;
@@ -120,6 +102,27 @@ impl Action<'_> {
         let _ = fs::remove_dir_all(&rowwise.spool);
         let outputs = LiteMap::from_iter([(rows.output.clone(), object)]);
         Ok(Some(ActionOutput { outputs, fresh, peak_memory, computed: Some(computed) }))
+    }
+
+    /// Returns the row-wise action, whose pool is claimed.
+    fn rowwise<'a>(
+        &'a self,
+        store: &Store,
+        rows: &'a RowsDecl,
+        pool: Digest,
+        request: WorkRequest,
+    ) -> Result<Rowwise<'a>> {
+        if self.force {
+            store.forget_rows(&pool)?;
+        }
+        // Rows in a shared store cannot be forgotten, so that a forced action looks away from them.
+        let outdated = if self.force { store.segments(&pool)? } else { Vec::new() };
+        let table = self.inputs[&rows.input].paths[0].clone();
+        let wanted = RequiredRows::read(&all_rows(&part_files(&table)?), rows, &self.files)?;
+        let spool = store.spool(&pool)?;
+        let request = spooled(request, rows, &self.stage.decl.outputs[&rows.output], &spool);
+        let outdated = outdated.into_iter().map(|segment| segment.bytes).collect();
+        Ok(Rowwise { action: self, rows, pool, table, wanted, request, spool, outdated })
     }
 }
 

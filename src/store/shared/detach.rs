@@ -89,7 +89,7 @@ impl Store {
             fs::create_dir(&copy).io_context("cannot create", &copy)?;
             self.copy_segments(own, object, &from, &copy)?;
         }
-        create_below(&own.path(""), to.parent().unwrap_or(&to))?;
+        create_below(own.root(), to.parent().unwrap_or(&to))?;
         fs::rename(&copy, &to).io_context("cannot write", to)
     }
 
@@ -113,7 +113,7 @@ impl Store {
         for name in names {
             let (from, to) = (self.shared.path(&pool).join(&name), own.path(&pool).join(&name));
             if from.is_file() {
-                create_below(&own.path(""), &own.path(&pool))?;
+                create_below(own.root(), &own.path(&pool))?;
                 fs::copy(&from, &to).io_context("cannot copy", from)?;
             }
         }
@@ -142,7 +142,7 @@ impl Store {
     /// # Errors
     /// Returns an error if a registration cannot be removed.
     pub fn unregister(&self) -> Result<()> {
-        self.sharing.as_ref().map_or(Ok(()), |sharing| sharing.forget(&self.workspace.path("")))
+        self.sharing.as_ref().map_or(Ok(()), |sharing| sharing.forget(self.workspace.root()))
     }
 }
 

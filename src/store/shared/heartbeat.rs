@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -19,6 +19,9 @@ use crate::store::files::create_below;
 /// Folder of the heartbeats.
 pub(super) const HOLDERS: &str = "holders";
 
+/// Extension of the file whose hard links are the leases of a run.
+const LEASE: &str = "lease";
+
 /// Content of a heartbeat.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub(in crate::store) struct Heartbeat {
@@ -32,6 +35,8 @@ pub(in crate::store) struct Heartbeat {
 #[derive(Debug)]
 pub(super) struct HeartbeatThread {
     pub holder: Holder,
+    /// File whose hard links are the leases of this process: a lease is never seen without its content.
+    leases: PathBuf,
     progress: Arc<Mutex<BTreeMap<String, String>>>,
     end: Option<Sender<()>>,
     thread: Option<JoinHandle<()>>,
@@ -50,6 +55,8 @@ impl HeartbeatThread {
         let first = path(1, &holder.run);
         write(&first, &Heartbeat { holder: holder.clone(), progress: BTreeMap::new() })
             .io_context("cannot write", &first)?;
+        let leases = root.join(HOLDERS).join(format!("{}.{LEASE}", holder.run));
+        write_lease(&leases, &holder)?;
         let (end, ended) = channel();
         let (own, of_work) = (holder.clone(), progress.clone());
         let thread = thread::spawn(move || {
@@ -67,7 +74,21 @@ impl HeartbeatThread {
             }
             let _ = fs::remove_file(last);
         });
-        Ok(Self { holder, progress, end: Some(end), thread: Some(thread) })
+        Ok(Self { holder, leases, progress, end: Some(end), thread: Some(thread) })
+    }
+
+    /// Creates a lease exclusively.
+    ///
+    /// # Errors
+    /// Returns an error if the lease exists, or cannot be created.
+    pub(super) fn create_lease(&self, path: &Path) -> std::io::Result<()> {
+        match fs::hard_link(&self.leases, path) {
+            Err(error) if error.kind() == ErrorKind::TooManyLinks => {
+                write_lease(&self.leases, &self.holder).map_err(std::io::Error::other)?;
+                fs::hard_link(&self.leases, path)
+            }
+            made => made,
+        }
     }
 
     /// States the progress of the work on a lease; `None` if it has ended.
@@ -86,7 +107,15 @@ impl Drop for HeartbeatThread {
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
         }
+        let _ = fs::remove_file(&self.leases);
     }
+}
+
+/// Writes the file whose hard links are leases, as a new file.
+fn write_lease(path: &Path, holder: &Holder) -> Result<()> {
+    let draft = path.with_extension("lease-draft");
+    let text = serde_json::to_vec(holder).expect("texts by name");
+    fs::write(&draft, text).and_then(|()| fs::rename(&draft, path)).io_context("cannot write", path)
 }
 
 fn write(path: &PathBuf, beat: &Heartbeat) -> std::io::Result<()> {

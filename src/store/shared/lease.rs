@@ -4,9 +4,9 @@
 //! A lease is a file `<name>.<number>` that is created exclusively. Whoever finds the holder of the highest number dead
 //! creates the next one, and then looks whether somebody else holds a lease of this name meanwhile.
 
-use std::fs::{self, File};
+use std::fs;
 use std::hash::{BuildHasher, RandomState};
-use std::io::{ErrorKind, Write};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
@@ -66,9 +66,7 @@ impl Sharing {
             }
             let number = found.iter().map(|entry| entry.number + 1).max().unwrap_or_default();
             let path = shelf.join(format!("{name}.{number}"));
-            let text = serde_json::to_vec(own).expect("texts by name");
-            let made = File::create_new(&path).and_then(|mut file| file.write_all(&text));
-            match made {
+            match self.create_lease(&path) {
                 Err(error) if error.kind() == ErrorKind::AlreadyExists => {
                     thread::sleep(jitter());
                     continue;

@@ -91,6 +91,12 @@ impl Sharing {
         &self.heartbeats.get().expect("a run begins its heartbeats before it takes leases").holder
     }
 
+    /// Creates a lease exclusively ([`HeartbeatThread::create_lease`]).
+    pub(super) fn create_lease(&self, path: &Path) -> std::io::Result<()> {
+        let heartbeats = self.heartbeats.get().expect("a run begins its heartbeats before it takes leases");
+        heartbeats.create_lease(path)
+    }
+
     /// States the progress of this process on a lease; `None` if its work has ended.
     pub(in crate::store) fn report(&self, lease: &str, progress: Option<String>) {
         if let Some(heartbeats) = self.heartbeats.get() {

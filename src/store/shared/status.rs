@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use callsheet_worker::error::Result;
 use serde::Serialize;
@@ -30,8 +30,8 @@ pub struct SharedProject {
     pub user: String,
     /// Machine on which it ran last.
     pub host: String,
-    /// Time since it was registered last.
-    pub seen: Duration,
+    /// Seconds since it was registered last.
+    pub seen_seconds_ago: u64,
     /// Number of results that it needs.
     pub results: usize,
 }
@@ -63,7 +63,7 @@ impl Store {
             let written = std::fs::metadata(registration).and_then(|found| found.modified());
             let seen = now.duration_since(written.unwrap_or(SystemTime::UNIX_EPOCH)).unwrap_or_default();
             let Workspace { path, user, host, needed, .. } = workspace;
-            SharedProject { path, user, host, seen, results: needed.len() }
+            SharedProject { path, user, host, seen_seconds_ago: seen.as_secs(), results: needed.len() }
         };
         let projects = known.into_iter().chain(forgotten).map(project).collect();
         let run = |beat: super::heartbeat::Heartbeat| {

@@ -67,7 +67,7 @@ impl Store {
     /// # Errors
     /// Returns an error if a store cannot be read or written.
     pub fn register(&self, changed: bool) -> Result<()> {
-        let own = self.workspace.path("");
+        let own = self.workspace.root().to_owned();
         let Some(sharing) = self.sharing.as_ref().filter(|sharing| changed || sharing.must_register(&own))
         else {
             return Ok(());

@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 
 use crate::support::Project;
 
-/// Folder of a shared store whose runs count as dead after a second.
+/// Folder of a shared store whose runs count as dead after three seconds.
 pub(super) struct Group(tempfile::TempDir);
 
 impl Group {
@@ -20,7 +20,7 @@ impl Group {
     pub(super) fn below(folder: &Path) -> Self {
         let folder = tempfile::tempdir_in(folder).expect("a folder");
         mode(folder.path(), 0o2775);
-        let settings = "heartbeat = 0.2\nexpiry = 1.0\ngrace = 0.2\n";
+        let settings = "heartbeat = 0.2\nexpiry = 3.0\ngrace = 0.2\n";
         fs::write(folder.path().join("store.toml"), settings).expect("written");
         Self(folder)
     }

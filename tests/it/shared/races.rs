@@ -78,6 +78,9 @@ fn wait_for(folders: &[PathBuf]) {
 /// ones after four of the first had been killed.
 fn race(mounts: &Mounts, keys: usize) -> (BTreeMap<usize, usize>, BTreeMap<usize, usize>) {
     let scratch = tempfile::tempdir().expect("a folder");
+    // On a busy machine, a heartbeat can be late.
+    let settings = "heartbeat = 0.5\nexpiry = 20.0\n";
+    fs::write(mounts.group.path().join("store.toml"), settings).expect("written");
     let folder = |number: usize| scratch.path().join(format!("process{number}"));
     let begin = |numbers: std::ops::Range<usize>| -> Vec<(PathBuf, Child)> {
         let one = |number: usize| {
