@@ -96,14 +96,22 @@ impl StoreCommand {
                 vec![folder, user, host, counted(results as u64, "result"), format!("seen {} ago", seen(age))]
             };
         print_text(&format!("\n{}", counted(projects.len() as u64, "project")));
-        print_text(&table(projects.into_iter().map(of_project), &[3]));
+        let mut rows: Vec<Vec<String>> = projects.into_iter().map(of_project).collect();
+        rows.sort();
+        print_rows(rows, &[3]);
         print_text(&format!("\n{}", counted(runs.len() as u64, "run")));
         let of_run = |SharedRun { id, user, host, progress }: SharedRun| {
             let progress: BTreeSet<String> = progress.into_values().collect();
             vec![id, user, host, progress.into_iter().collect::<Vec<_>>().join(", ")]
         };
-        print_text(&table(runs.into_iter().map(of_run), &[]));
+        print_rows(runs.into_iter().map(of_run).collect(), &[]);
         Ok(SUCCESS)
+    }
+}
+
+fn print_rows(rows: Vec<Vec<String>>, right: &[usize]) {
+    if !rows.is_empty() {
+        print_text(&table(rows, right));
     }
 }
 
