@@ -1,5 +1,7 @@
 //! Claims on work: other runs wait for its result. On one machine they are locks; in a shared store, leases.
 
+use std::path::PathBuf;
+
 use callsheet_worker::digest::Digest;
 use callsheet_worker::error::Result;
 
@@ -30,11 +32,9 @@ impl Store {
         holder: &str,
         waiting: impl FnMut(&str) -> bool,
     ) -> Result<Option<Claim>> {
-        if let Some(sharing) = &self.sharing {
-            return Ok(sharing.lease(&key.to_string(), waiting)?.map(Held::Lease).map(Claim));
-        }
-        let draft = self.record_path(key).with_extension("draft");
-        Ok(Lock::take(draft, holder, waiting)?.map(Held::Lock).map(Claim))
+        // The draft of its record is the lock of an action, which saves one file for each.
+        let draft = || self.record_path(key).with_extension("draft");
+        self.hold(&key.to_string(), draft, holder, waiting)
     }
 
     /// Claims checkpoints or rows, as [`Self::claim`] does.
@@ -47,10 +47,22 @@ impl Store {
         holder: &str,
         waiting: impl FnMut(&str) -> bool,
     ) -> Result<Option<Claim>> {
-        if let Some(sharing) = &self.sharing {
-            return Ok(sharing.lease(&name.to_string(), waiting)?.map(Held::Lease).map(Claim));
-        }
-        Ok(self.lock(name, holder, waiting)?.map(Held::Lock).map(Claim))
+        self.hold(&name.to_string(), || self.lock_path(name), holder, waiting)
+    }
+
+    /// Takes the lease `name` in a shared store, otherwise the lock on the file `lock`.
+    fn hold(
+        &self,
+        name: &str,
+        lock: impl FnOnce() -> PathBuf,
+        holder: &str,
+        waiting: impl FnMut(&str) -> bool,
+    ) -> Result<Option<Claim>> {
+        let held = match &self.sharing {
+            Some(sharing) => sharing.lease(name, waiting)?.map(Held::Lease),
+            None => Lock::take(lock(), holder, waiting)?.map(Held::Lock),
+        };
+        Ok(held.map(Claim))
     }
 
     /// States how far the work on a claimed action is; others who wait for the action, its checkpoints or its rows see

@@ -8,13 +8,12 @@ use std::path::{Path, PathBuf};
 use callsheet_worker::code::Code;
 use callsheet_worker::digest::Digest;
 use callsheet_worker::error::{Error, IoContext, Result};
-
 use serde::Serialize;
 
 use super::claim::{Claim, Held};
 use super::files::entries;
 use super::half::read_json;
-use super::place::object_name;
+use super::place::object_names;
 use super::provenance::Provenance;
 use super::record::{Record, read_record};
 use super::root::Store;
@@ -156,12 +155,7 @@ impl Store {
 
     /// Brings back objects that garbage collection has set aside since they were found to be there.
     fn restore_outputs(&self, record: &Record) {
-        for name in record
-            .outputs
-            .values()
-            .flat_map(|object| object.parts.iter().chain([&object.bytes]))
-            .map(object_name)
-        {
+        for name in record.outputs.values().flat_map(object_names) {
             if self.shared.path(&name).symlink_metadata().is_err() {
                 self.restore(&name);
             }

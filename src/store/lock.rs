@@ -74,7 +74,7 @@ impl Store {
         file.is_ok_and(|file| matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)))
     }
 
-    fn lock_path(&self, name: &LockName) -> PathBuf {
+    pub(super) fn lock_path(&self, name: &LockName) -> PathBuf {
         self.workspace.path("locks").join(format!("{name}.lock"))
     }
 }

@@ -206,6 +206,11 @@ pub(super) fn object_name(bytes: &Digest) -> PathBuf {
     Path::new("objects").join(&name[..2]).join(name)
 }
 
+/// Paths of an object and of its segments below a half of a store.
+pub(super) fn object_names(object: &Object) -> impl Iterator<Item = PathBuf> {
+    std::iter::once(&object.bytes).chain(&object.parts).map(object_name)
+}
+
 /// Returns true if the object at `path` has the recorded content.
 pub(super) fn intact_at(object: &Object, path: &Path) -> bool {
     match has_seal(object, path) {

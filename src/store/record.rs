@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::half::read_json;
 use super::latest::LatestResult;
 use super::object::Object;
-use super::place::object_name;
+use super::place::object_names;
 use super::provenance::Provenance;
 use super::root::Store;
 use crate::declare::StageDecl;
@@ -78,8 +78,7 @@ impl Store {
 
     /// Returns true if an object, which garbage collection had set aside, is back and intact.
     pub(super) fn is_restored(&self, object: &Object) -> bool {
-        let names = object.parts.iter().chain([&object.bytes]).map(object_name);
-        names.filter(|name| self.restore(name)).count() > 0 && self.intact(object)
+        object_names(object).filter(|name| self.restore(name)).count() > 0 && self.intact(object)
     }
 
     /// Path of the record of a new result.

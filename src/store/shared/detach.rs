@@ -6,10 +6,8 @@ use std::path::Path;
 
 use callsheet_worker::error::{IoContext, Result};
 
-use crate::store::files::files;
-use crate::store::files::{copy_tree, create_below};
-use crate::store::half::read_json;
-use crate::store::half::{Half, draft_folder};
+use crate::store::files::{copy_tree, create_below, entries, files};
+use crate::store::half::{Half, draft_folder, read_json};
 use crate::store::inventory::Inventory;
 use crate::store::latest::{LATEST, LatestResults};
 use crate::store::object::Object;
@@ -67,10 +65,10 @@ impl Store {
 
     /// Returns true if the shared store has an object and its segments, intact.
     fn is_whole(&self, object: &Object) -> bool {
-        let segments = object.parts.iter();
         self.is_shared(object)
-            && segments
-                .into_iter()
+            && object
+                .parts
+                .iter()
                 .all(|part| self.segment_object(part).is_some_and(|segment| self.is_shared(&segment)))
     }
 
@@ -95,7 +93,7 @@ impl Store {
 
     /// Copies the segments of a table, and links them into the folder `copy` under their names in the folder `from`.
     fn copy_segments(&self, own: &Half, table: &Object, from: &Path, copy: &Path) -> Result<()> {
-        let names = crate::store::files::entries(from)?;
+        let names = entries(from)?;
         for (part, path) in table.parts.iter().zip(names) {
             if let Some(segment) = self.segment_object(part) {
                 self.copy_object(own, &segment)?;

@@ -11,14 +11,14 @@ use crate::store::files::remove;
 use crate::store::half::read_json;
 
 /// Age after which the files of a run without a heartbeat count as left behind.
-const STALE: Duration = Duration::from_secs(3600);
+pub(super) const ABANDONED: Duration = Duration::from_secs(3600);
 
 impl Sharing {
     /// Removes the folders and files in `staging` of runs that had no heartbeat for an hour, and these heartbeats. `own`
     /// was just created by this process.
     pub(in crate::store) fn remove_leftovers(&self, staging: &Path, own: &Path) {
         let Some(now) = changed(own) else { return };
-        let is_old = |time: SystemTime| now.duration_since(time).is_ok_and(|age| age > STALE);
+        let is_old = |time: SystemTime| now.duration_since(time).is_ok_and(|age| age > ABANDONED);
         let beats = listed(&self.root.join(HOLDERS));
         let beat_of = |run: &str| {
             let of_run = beats.iter().filter(|beat| beat.file_stem().is_some_and(|stem| stem == run));
@@ -34,9 +34,7 @@ impl Sharing {
             let _ = fs::remove_file(beat);
         }
     }
-}
 
-impl Sharing {
     /// Heartbeats that are not older than the expiry, by a time `now` of the store's file system.
     pub(super) fn fresh_beats(&self, now: SystemTime) -> Vec<Heartbeat> {
         let fresh = |path: &PathBuf| {

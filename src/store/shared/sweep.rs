@@ -13,6 +13,7 @@ use callsheet_worker::error::{IoContext, Result};
 
 use super::attempt::{number, run_of};
 use super::lease::LEASES;
+use super::leftovers::ABANDONED;
 use super::process::Holder;
 use super::sharing::Sharing;
 use super::workspaces::Workspace;
@@ -30,9 +31,6 @@ pub(in crate::store) const REMOVALS: &str = "removals";
 
 /// File that is created in a folder of `removals/` when everything was moved there.
 const COMPLETE: &str = "complete";
-
-/// Time for which files of runs without a heartbeat are kept.
-const ABANDONED: Duration = Duration::from_secs(3600);
 
 /// Garbage of a shared store.
 #[derive(Debug)]

@@ -34,7 +34,7 @@ impl Store {
 }
 
 impl Sharing {
-    /// Adds a program, and returns the machines of others; `None` if the program was known, or there are no others. A
+    /// Adds a program, and returns the machines of others; `None` if the program was known, or is the first one. A
     /// warning is not worth an error, so a store that cannot be written gives none.
     fn other_hosts(&self, stage: &str, worker: &Digest, host: &str) -> Option<Vec<String>> {
         let folder = self.root.join(WORKERS).join(stage);
