@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 use std::thread::sleep;
 use std::time::Duration;
 
-use crate::support::{MAIN, Project};
+use crate::support::{MAIN, Project, with_own_mounts};
 
 /// Returns the files below `folder` whose mode lacks one of these bits.
 fn files_without(folder: &Path, bits: u32) -> Vec<PathBuf> {
@@ -110,17 +110,7 @@ fn a_project_that_cannot_be_written_can_be_used() {
     let script = format!(
         "mount --bind '{root}' '{root}' && mount -o remount,ro,bind '{root}' && cd '{root}' && ! touch x 2>&- && {commands}"
     );
-    let mut command = Command::new("unshare");
-    command.args([
-        "--user",
-        "--map-root-user",
-        "--mount",
-        "sh",
-        "-c",
-        &script,
-        env!("CARGO_BIN_EXE_callsheet"),
-    ]);
-    let output = command.output().expect("unshare starts");
+    let output = with_own_mounts(&script);
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }
 

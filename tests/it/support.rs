@@ -286,6 +286,13 @@ pub(crate) fn kept_folder(error: &str) -> PathBuf {
     kept.split_whitespace().collect::<String>().into()
 }
 
+/// Runs a shell script as root of its own user namespace, in which it may mount; `$0` is callsheet.
+pub(crate) fn with_own_mounts(script: &str) -> Output {
+    let mut command = Command::new("unshare");
+    command.args(["--user", "--map-root-user", "--mount", "sh", "-c", script]);
+    command.arg(env!("CARGO_BIN_EXE_callsheet")).output().expect("unshare starts")
+}
+
 /// Waits until `done` returns true; panics with `what` after ten seconds.
 pub(crate) fn until(what: &str, mut done: impl FnMut() -> bool) {
     let clock = Instant::now();

@@ -11,7 +11,7 @@ use std::fs;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
-use crate::support::{MAIN, Project, Run, until};
+use crate::support::{MAIN, Project, Run, until, with_own_mounts};
 use group::{Group, mode};
 
 /// No files.
@@ -372,17 +372,7 @@ fn a_full_shared_store_fails_the_stage_and_leaves_nothing_of_it() {
          umount -l '{root}'; test -z \"$(ls '{root}/objects' 2>&-)\"",
         project.path("").display()
     );
-    let mut command = Command::new("unshare");
-    command.args([
-        "--user",
-        "--map-root-user",
-        "--mount",
-        "sh",
-        "-c",
-        &script,
-        env!("CARGO_BIN_EXE_callsheet"),
-    ]);
-    let output = command.output().expect("unshare starts");
+    let output = with_own_mounts(&script);
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{said}");
     assert!(said.contains("No space left on device"), "{said}");
