@@ -76,6 +76,16 @@ fn print_records(lines: &[Line]) {
     }
 }
 
+/// Lists the projects that were not seen for long, before anything of theirs is removed.
+fn print_forgotten(sweep: &Sweep) {
+    for Workspace { path, user, host, .. } in &sweep.forgotten {
+        let path = path.parent().unwrap_or(path).display();
+        print_text(&format!(
+            "the project with the data folder {path} of {user} on {host} was not seen for long: its results are unused"
+        ));
+    }
+}
+
 /// Returns true if the results of a pipeline may belong to another project. A project that was moved and has not run
 /// since is known only by the pipelines that it declares.
 fn is_foreign(project: &Project, pipeline: &str, owner: &str) -> bool {
@@ -116,30 +126,35 @@ impl Gc {
     /// Finds, and with `--delete` removes, unused results of the shared store.
     fn shared(&self, store: &Store) -> Result<Option<(Sweep, Vec<Line>)>> {
         let found = store.shared_garbage(self.size.map(|size| size.0), self.older_than)?;
-        let Some(sweep) = found else { return Ok(None) };
-        let lines = lines_of(store, &sweep.garbage);
+        let Some(mut sweep) = found else { return Ok(None) };
+        let mut lines = lines_of(store, &sweep.garbage);
+        if !self.json {
+            print_forgotten(&sweep);
+        }
         if self.delete {
-            let kept = store.sweep(&sweep, |grace| {
+            let kept = store.sweep(&mut sweep, |grace| {
                 say(&format!(
                     "waiting {}, in which runs on other machines may take back what they use (Ctrl-C: the next `callsheet gc \
                      --delete` goes on)",
                     humantime::format_duration(grace)
                 ));
             })?;
+            // A run may have taken back a result.
+            lines.retain(|(record, ..)| {
+                let key = record.key.digest();
+                sweep.garbage.records.iter().any(|(removed, ..)| *removed == key)
+            });
             for path in kept {
-                say(&format!("{} stays: only its owner can remove it, with `callsheet gc`", path.display()));
+                say(&format!(
+                    "{} stays: only its owner can move it, with `callsheet gc --delete`",
+                    path.display()
+                ));
             }
         }
         Ok(Some((sweep, lines)))
     }
 
     fn print_shared(&self, sweep: &Sweep, lines: &[Line]) {
-        for Workspace { path, user, host, .. } in &sweep.forgotten {
-            let path = path.parent().unwrap_or(path).display();
-            print_text(&format!(
-                "the project with the data folder {path} of {user} on {host} was not seen for long: its results are unused"
-            ));
-        }
         print_records(lines);
         let (found, bytes) = (counted(lines.len() as u64, "unused result"), sweep.garbage.bytes());
         print_text(&format!(

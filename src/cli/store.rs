@@ -13,7 +13,7 @@ use serde_json::json;
 
 use super::exit::{DAMAGED, SUCCESS};
 use super::hash_progress::HashProgress;
-use crate::declare::{Bytes, Project, remove_store_key, user_file, write_store_key};
+use crate::declare::{Bytes, PROJECT_FILE, Project, remove_store_key, write_store_key};
 use crate::store::{
     CopiedResults, Kept, SharedProject, SharedRun, SharedStatus, Store, StoreCheck, check_store,
 };
@@ -126,10 +126,14 @@ fn attach(folder: &Path) -> Result<u8> {
     }
     let folder =
         folder.canonicalize().or_else(|_| std::path::absolute(folder)).io_context("cannot find", folder)?;
+    if folder.to_str().is_none() {
+        let message = format!("the path of the shared store, `{}`, is not UTF-8", folder.display());
+        return Err(Error::user_error(Code::Unsupported, message, "use a folder with a plain name"));
+    }
     let store = Store::open_shared(&project.data.join("store"), &folder)?;
     store.create()?;
-    write_store_key(&project.root, &folder)?;
     store.register(true)?;
+    write_store_key(&project.root, &folder)?;
     print_text(&format!("new results are kept in {}; earlier ones are still used", folder.display()));
     print_text("check its file system with `callsheet store check`, on two machines at the same time");
     Ok(SUCCESS)
@@ -144,7 +148,26 @@ fn detach() -> Result<u8> {
             "`callsheet store attach FOLDER` lets it use one",
         ));
     };
-    let store = Store::of(&project)?;
+    if let Some(file) = project.store_file.as_ref().filter(|file| **file != project.root.join(PROJECT_FILE)) {
+        return Err(Error::user_error(
+            Code::Conflict,
+            format!("{} lets all your projects use the shared store {}", file.display(), folder.display()),
+            "remove `store` from that file; to keep the results of this project, first write the same `store` into its \
+             callsheet.toml, and run `callsheet store detach` after you have removed the other",
+        ));
+    }
+    let store = match Store::of(&project) {
+        Ok(store) => store,
+        Err(error) if !folder.is_dir() => {
+            remove_store_key(&project.root)?;
+            say(&format!("{error}, so nothing was copied from it"));
+            print_text(
+                "this project does not use the shared store any more; the next run recomputes what is missing",
+            );
+            return Ok(SUCCESS);
+        }
+        Err(error) => return Err(error),
+    };
     let _alone = store.exclusive()?;
     let mut progress = HashProgress::new("copying results");
     let copied = store.copy_needed(&project.data, |done, all| progress.show(done, all))?;
@@ -163,11 +186,6 @@ fn detach() -> Result<u8> {
         folder.display()
     ));
     remove_store_key(&project.root)?;
-    if Project::open(&project.root)?.store.is_some() {
-        let file = user_file().unwrap_or_default();
-        say(&format!("{} names the shared store for all projects: remove `store` there", file.display()));
-        return Ok(SUCCESS);
-    }
     store.unregister()?;
     print_text("this project does not use the shared store any more");
     Ok(SUCCESS)
@@ -184,6 +202,10 @@ fn check(folder: Option<&Path>, with: Option<&Path>, wait: Duration, json: bool)
             )
         })?,
     };
+    for folder in [Some(&*folder), with].into_iter().flatten().filter(|folder| !folder.is_dir()) {
+        let message = format!("{} is not a folder", folder.display());
+        return Err(Error::user_error(Code::InvalidValue, message, "name a folder that both processes see"));
+    }
     let second = with.map(|mount| second_process(mount, wait)).transpose()?;
     if second.is_none() && !json {
         say("waiting for `callsheet store check` on another machine");

@@ -42,7 +42,9 @@ pub use layer::{Fallback, Layer, SourceUse, StageUse, var_problem};
 pub use origin::{NAME_RULE, Origin, braced, check_name, is_name, parse_toml, read_toml};
 pub use param::{ParamDecl, ParamType, Role};
 pub use programs::{command, engine};
-pub use project::{BUILT_IN, CommandDecl, Defaults, IMPORTS, NotifyDecl, Project, Sandbox, layer_names};
+pub use project::{
+    BUILT_IN, CommandDecl, Defaults, FILE as PROJECT_FILE, IMPORTS, NotifyDecl, Project, Sandbox, layer_names,
+};
 pub use python::PythonDecl;
 pub use resources::{Bytes, Cpus, ResourcesDecl, Seconds};
 pub use rows::RowsDecl;
@@ -50,4 +52,3 @@ pub use scalar::json_table;
 pub use schema::{pipeline_schema, project_schema, stage_schema};
 pub use stage::StageDecl;
 pub use store_key::{remove_store_key, write_store_key};
-pub use user::user_file;

@@ -17,14 +17,14 @@ use toml::Spanned;
 use super::built_in::{READ_TABLE, read_table_stage};
 use super::resources::Seconds;
 use super::scalar::name_pattern;
-use super::user::UserFile;
+use super::user::{UserFile, user_file};
 use super::{Layer, StageDecl, check_name, parse_toml};
 
 /// Folder next to `datasets` with the files that a dataset's `import` names.
 pub const IMPORTS: &str = "imports";
 
 /// Name of the file that marks a folder as a project.
-pub(super) const FILE: &str = "callsheet.toml";
+pub const FILE: &str = "callsheet.toml";
 
 /// Settings of a project: `callsheet.toml` in the project's root folder.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -160,6 +160,8 @@ pub struct Project {
     pub data: PathBuf,
     /// Absolute path of the shared store, if the project uses one.
     pub store: Option<PathBuf>,
+    /// File that sets `store`, if it is set.
+    pub store_file: Option<PathBuf>,
     /// Absolute paths of programs by name.
     pub programs: BTreeMap<String, PathBuf>,
     /// Absolute paths of the folders that precede the system's folders in the PATH of workers.
@@ -246,13 +248,21 @@ impl Project {
             ));
         }
         let absolute = |path: PathBuf| root.join(path);
+        let of_user = UserFile::read()?.store.zip(user_file());
+        let store = of_user.or_else(|| Some((file.store?, root.join(FILE))));
+        if let Some((_, file)) = store.as_ref().filter(|(store, _)| store.as_os_str().is_empty()) {
+            let message = format!("{}: `store` is empty", file.display());
+            return Err(Error::user_error(Code::InvalidValue, message, "name a folder, or remove the key"));
+        }
+        let (store, store_file) = store.unzip();
         Ok(Self {
             root: root.to_owned(),
             defaults: file.defaults,
             stages: file.stages,
             pipelines: file.pipelines,
             data: absolute(file.data),
-            store: UserFile::read()?.store.or(file.store).map(absolute),
+            store: store.map(absolute),
+            store_file,
             programs: file.programs.into_iter().map(|(k, v)| (k, absolute(v))).collect(),
             path: file.path.into_iter().map(absolute).collect(),
             environment: file.environment,

@@ -21,7 +21,7 @@ pub(super) struct UserFile {
 }
 
 /// Path of the settings; `None` without a home folder.
-pub fn user_file() -> Option<PathBuf> {
+pub(super) fn user_file() -> Option<PathBuf> {
     let set = |name: &str| env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
     let folder = set("XDG_CONFIG_HOME").or_else(|| Some(set("HOME")?.join(".config")))?;
     Some(folder.join("callsheet/config.toml"))

@@ -183,16 +183,20 @@ impl Action<'_> {
 
     /// Checks that the contents of inputs and code have not changed since the key was computed.
     pub(super) fn check_unchanged(&self, store: &Store) -> Result<()> {
-        if let Some(object) = self.objects.iter().find(|object| !store.intact(object)) {
-            return Err(Error::user_error(
-                Code::InputChanged,
-                format!(
-                    "{} changed during the run, so the result of stage `{}` is not recorded",
-                    store.materialize(object).display(),
-                    self.stage.name
-                ),
-                "run again to recompute it; correct the stage if it writes to its inputs",
-            ));
+        if let Some(object) = self.objects.iter().find(|object| !store.intact_or_restored(object)) {
+            let path = store.materialize(object);
+            let (change, help) = match path.symlink_metadata() {
+                Ok(_) => {
+                    ("changed", "run again to recompute it; correct the stage if it writes to its inputs")
+                }
+                Err(_) => ("was removed from the store", "run again to recompute it"),
+            };
+            let message = format!(
+                "{} {change} during the run, so the result of stage `{}` is not recorded",
+                path.display(),
+                self.stage.name
+            );
+            return Err(Error::user_error(Code::InputChanged, message, help));
         }
         let Some(path) = self.watch.changed() else { return Ok(()) };
         Err(Error::user_error(

@@ -162,6 +162,7 @@ fn remember(
         let stages: BTreeSet<&str> = run.plan.stages.iter().map(|stage| stage.name.as_str()).collect();
         let complete = summary.cached + summary.ran == stages.len() && snapshot.covers(&stages);
         run.store.create()?;
+        run.store.register_next(summary.heads.values().map(AsRef::as_ref))?;
         run.store.update_latest(&run.project.root, known, &summary.heads, complete)?;
     }
     let (begun, Request { target, set }) = (run.begun().is_some(), request.clone());

@@ -11,11 +11,11 @@ use callsheet_worker::error::{Error, IoContext, Result};
 use serde::Serialize;
 
 use super::claim::{Claim, Held};
-use super::files::entries;
+use super::files::{entries, remove};
 use super::half::read_json;
 use super::place::object_names;
 use super::provenance::Provenance;
-use super::record::{Record, read_record};
+use super::record::{Record, read_record, record_name};
 use super::root::Store;
 use super::shared::access::no_links;
 use super::shared::lease::Lease;
@@ -77,8 +77,25 @@ impl Store {
                 lock.turn_into(&path, &text)?;
                 Ok(Committed::Own)
             }
-            Held::Lease(lease) => self.commit(&lease, &path, record),
+            Held::Lease(lease) => {
+                let committed = self.commit(&lease, &path, record)?;
+                let stays = match &committed {
+                    Committed::Own => record,
+                    Committed::Equal(first) | Committed::Diverged(first) => first,
+                };
+                self.replace_earlier(stays)?;
+                Ok(committed)
+            }
         }
+    }
+
+    /// Removes the project's own record of a key, which was computed before the project used a shared store, if it has other
+    /// outputs: it would be found first.
+    fn replace_earlier(&self, stays: &Record) -> Result<()> {
+        let key = stays.key.digest();
+        let Some(path) = self.earlier.as_ref().map(|own| own.path(record_name(&key))) else { return Ok(()) };
+        let differs = read_record(&path, &key).is_some_and(|own| !contents(&own).eq(contents(stays)));
+        if differs { remove(&path) } else { Ok(()) }
     }
 
     /// Results in the shared store that differ from the first ones of their keys.
@@ -137,8 +154,9 @@ impl Store {
             self.first_record(lease, path, record)
         };
         let first = (0..LOOKS).find_map(look);
-        let Some(first) = first.filter(|first| first.outputs.values().all(|object| self.is_shared(object)))
-        else {
+        let Some(first) = first.filter(|first| {
+            first.outputs.values().all(|object| self.is_shared(object) || self.is_restored(object))
+        }) else {
             // It is damaged, or lacks an object.
             fs::rename(draft, path).io_context("cannot write", path)?;
             lease.publish(path);

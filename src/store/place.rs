@@ -65,6 +65,11 @@ impl Store {
         self.intact_there(object, &self.object_path(object))
     }
 
+    /// Returns true if the object is intact, also if garbage collection had set it aside: it is then put back.
+    pub fn intact_or_restored(&self, object: &Object) -> bool {
+        self.intact(object) || self.is_restored(object)
+    }
+
     /// Returns true if the shared half has the object, intact.
     pub(super) fn is_shared(&self, object: &Object) -> bool {
         self.intact_there(object, &self.shared.path(object_name(&object.bytes)))

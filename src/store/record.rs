@@ -68,10 +68,7 @@ impl Store {
         }
         let mut found = self.records(key).filter_map(|Record { outputs, provenance, .. }| {
             let head = LatestResult::new(*key, outputs, &provenance, decl)?;
-            head.outputs
-                .values()
-                .all(|object| self.intact(object) || self.is_restored(object))
-                .then(|| Arc::new(head))
+            head.outputs.values().all(|object| self.intact_or_restored(object)).then(|| Arc::new(head))
         });
         found.next()
     }

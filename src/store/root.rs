@@ -49,7 +49,14 @@ impl Store {
         let own = project.data.join("store");
         match &project.store {
             None => Self::open(&own),
-            Some(shared) => Self::open_shared(&own, shared),
+            Some(shared) => Self::open_shared(&own, shared).map_err(|error| match &project.store_file {
+                Some(file) => error.with_note(&format!(
+                    "{} sets this `store`; without it, results are kept in {}",
+                    file.display(),
+                    own.display()
+                )),
+                None => error,
+            }),
         }
     }
 

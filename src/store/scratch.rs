@@ -22,16 +22,21 @@ pub struct Scratch {
 
 impl Store {
     /// Scratch folder of work that the caller has claimed: of a training or of a row pool. In a shared store it belongs to
-    /// this run, and begins with the files of the run before.
+    /// this run, and begins with the files of the run before, which may have been in the project's own store.
     ///
     /// # Errors
     /// Returns an error if the store cannot be written.
     pub fn claimed_scratch(&self, digest: &Digest) -> Result<Scratch> {
+        let earlier = self.earlier.as_ref().map(|own| own.path("scratch").join(digest.to_string()));
+        self.attempt(digest, earlier.as_deref())
+    }
+
+    fn attempt(&self, digest: &Digest, earlier: Option<&Path>) -> Result<Scratch> {
         let scratch = self.scratch(digest);
         match &self.sharing {
             None => Ok(scratch),
             Some(sharing) => {
-                let (path, skipped) = sharing.attempt(&scratch.path, &self.staging_of_run())?;
+                let (path, skipped) = sharing.attempt(&scratch.path, earlier, &self.staging_of_run())?;
                 Ok(Scratch { path, skipped, ..scratch })
             }
         }
@@ -42,7 +47,7 @@ impl Store {
     /// # Errors
     /// Returns an error if the store cannot be written.
     pub fn spool(&self, pool: &Digest) -> Result<PathBuf> {
-        let scratch = self.claimed_scratch(pool)?;
+        let scratch = self.attempt(pool, None)?;
         Ok(if scratch.stays { scratch.path.join("rows") } else { scratch.path })
     }
 

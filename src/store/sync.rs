@@ -8,6 +8,7 @@ use std::sync::PoisonError;
 use callsheet_worker::error::{IoContext, Result};
 
 use super::object::Object;
+use super::place::object_name;
 use super::root::Store;
 
 /// Largest number of files that are synced one by one. Syncing the file system with one call also waits for
@@ -21,8 +22,9 @@ impl Store {
     /// Returns an error if an object cannot be synced.
     pub fn sync<'o>(&self, objects: impl IntoIterator<Item = &'o Object>) -> Result<()> {
         let mut state = self.pending.state.lock().unwrap_or_else(PoisonError::into_inner);
-        let own: Vec<_> =
-            objects.into_iter().map(|object| (self.object_path(object), object.files)).collect();
+        // New objects are in the shared half, also if an equal one is in the other.
+        let path = |object: &Object| self.shared.path(object_name(&object.bytes));
+        let own: Vec<_> = objects.into_iter().map(|object| (path(object), object.files)).collect();
         state.waiting.extend(own.iter().cloned());
         // A sync that is running does not include these objects, so wait for the next one.
         let wanted = state.begun + 1;

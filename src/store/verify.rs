@@ -2,10 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::io::ErrorKind;
 use std::path::PathBuf;
 
 use callsheet_worker::digest::Digest;
-use callsheet_worker::error::Result;
+use callsheet_worker::error::{IoContext, Result};
 use rayon::prelude::*;
 
 use super::files::remove;
@@ -81,12 +82,18 @@ impl Store {
     pub fn heal(&self, damage: &[Damage]) -> Result<()> {
         let aside = draft_folder(&self.staging_of_run())?;
         for (number, Damage { path, object, .. }) in damage.iter().enumerate() {
-            if self.sharing.is_none() {
+            // Only this project uses its own store.
+            if !path.starts_with(self.shared.root()) || self.sharing.is_none() {
                 remove(path)?;
                 continue;
             }
             let moved = aside.path().join(number.to_string());
-            let is_moved = fs::rename(path, &moved).is_ok();
+            let is_moved = match fs::rename(path, &moved) {
+                Err(error) if error.kind() != ErrorKind::NotFound => {
+                    return Err(error).io_context("cannot remove", path);
+                }
+                done => done.is_ok(),
+            };
             let is_good = object.as_ref().is_some_and(|object| intact_at(object, &moved));
             if is_moved && is_good {
                 // If an equal one has taken the place, this one goes.

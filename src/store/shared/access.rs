@@ -20,7 +20,7 @@ const GROUP_FOLDER: u32 = 0o2070;
 /// # Errors
 /// Returns an error with the command that corrects the folder.
 pub(in crate::store) fn check_access(folder: &Path) -> Result<()> {
-    let shown = folder.display();
+    let (shown, quoted) = (folder.display(), shell_words::quote(&folder.to_string_lossy()).into_owned());
     let found = match fs::metadata(folder) {
         Err(error) if error.kind() == ErrorKind::NotFound => {
             return Err(refused(
@@ -28,14 +28,14 @@ pub(in crate::store) fn check_access(folder: &Path) -> Result<()> {
                 format!("the shared store {shown} does not exist"),
                 format!(
                     "check that its file system is mounted. To create a new shared store, run \
-                     `mkdir -p {shown} && chgrp GROUP {shown} && chmod 2775 {shown}`"
+                     `mkdir -p {quoted} && chgrp GROUP {quoted} && chmod 2775 {quoted}`"
                 ),
             ));
         }
         found => found.io_context("cannot read", folder)?,
     };
     if !found.is_dir() {
-        let help = "set `store` in callsheet.toml to a folder".to_owned();
+        let help = "name a folder that belongs to a group".to_owned();
         return Err(refused(Code::Unreadable, format!("the shared store {shown} is not a folder"), help));
     }
     if found.permissions().mode() & GROUP_FOLDER != GROUP_FOLDER {
@@ -46,7 +46,7 @@ pub(in crate::store) fn check_access(folder: &Path) -> Result<()> {
                 "the shared store {shown} has mode {mode:04o}, so files of one member of its group ({group}) could not be \
                  used by others"
             ),
-            format!("its owner can correct this with `chmod g+rwxs {shown}`"),
+            format!("its owner can correct this with `chmod g+rwxs {quoted}`"),
         ));
     }
     match accessat(CWD, folder, Access::WRITE_OK | Access::EXEC_OK, AtFlags::EACCESS) {
@@ -54,7 +54,7 @@ pub(in crate::store) fn check_access(folder: &Path) -> Result<()> {
         Err(Errno::ROFS) => Err(refused(
             Code::Io,
             format!("the shared store {shown} is on a file system that is mounted read-only"),
-            "mount it so that it can be written, or remove `store` from the settings".to_owned(),
+            "mount it so that it can be written".to_owned(),
         )),
         Err(_) => Err(refused(
             Code::Io,

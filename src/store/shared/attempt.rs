@@ -16,12 +16,17 @@ const COPIES: usize = 5;
 
 impl Sharing {
     /// Creates the folder of this process below `all`, the folder of all attempts at one work, with a copy of the newest
-    /// attempt of another run that can be read. Its path is complete as soon as it exists. A second call returns the same
+    /// attempt of another run that can be read, otherwise of `earlier` if it exists. Its path is complete as soon as it exists. A second call returns the same
     /// folder. Also returns the newer attempts that could not be copied.
     ///
     /// # Errors
     /// Returns an error if the store cannot be written.
-    pub(in crate::store) fn attempt(&self, all: &Path, staging: &Path) -> Result<(PathBuf, Vec<PathBuf>)> {
+    pub(in crate::store) fn attempt(
+        &self,
+        all: &Path,
+        earlier: Option<&Path>,
+        staging: &Path,
+    ) -> Result<(PathBuf, Vec<PathBuf>)> {
         create_below(&self.root, all)?;
         let run = &self.holder().run;
         let mut attempts: Vec<(u64, PathBuf)> =
@@ -33,7 +38,8 @@ impl Sharing {
         let next = attempts.last().map_or(0, |(last, _)| last + 1);
         let draft = draft_folder(staging)?.keep();
         let mut skipped = Vec::new();
-        for (_, from) in attempts.into_iter().rev() {
+        let earlier = earlier.filter(|earlier| earlier.is_dir()).map(Path::to_owned);
+        for from in attempts.into_iter().rev().map(|(_, from)| from).chain(earlier) {
             if copy_settled(&from, &draft).is_ok() {
                 break;
             }

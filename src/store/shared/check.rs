@@ -85,6 +85,8 @@ pub fn check_store(root: &Path, patience: Duration) -> Result<StoreCheck> {
     let checked = partner.check();
     if partner.role == 0 {
         let _ = remove(&partner.folder);
+        // It stays while another check meets there.
+        let _ = fs::remove_dir(&folder);
     }
     checked
 }

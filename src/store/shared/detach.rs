@@ -6,7 +6,8 @@ use std::path::Path;
 
 use callsheet_worker::error::{IoContext, Result};
 
-use crate::store::files::{copy_tree, create_below, entries, files};
+use super::attempt::{number, run_of};
+use crate::store::files::{copy_tree, create_below, entries, files, remove};
 use crate::store::half::{Half, draft_folder, read_json};
 use crate::store::inventory::Inventory;
 use crate::store::latest::{LATEST, LatestResults};
@@ -30,8 +31,8 @@ pub struct CopiedResults {
 }
 
 impl Store {
-    /// Copies the latest and the pinned results of the project, with the rows of its tables, from the shared store to its
-    /// own. Shows the copies in the folder `data`. Calls `progress` with the number of copied bytes and of all bytes
+    /// Copies the latest and the pinned results of the project, with the rows of its tables, and the checkpoints of its runs
+    /// from the shared store to its own. Shows the copies in the folder `data`. Calls `progress` with the number of copied bytes and of all bytes
     /// after each object. Results that are damaged are left out.
     ///
     /// # Errors
@@ -59,8 +60,33 @@ impl Store {
             own.write_json(&own.path(record_name(&record.key.digest())), record)?;
             copied.results += 1;
         }
+        self.copy_checkpoints(own)?;
         self.show_again(data)?;
         Ok(copied)
+    }
+
+    /// Copies the checkpoints of this project's runs, unless another run has gone on from them.
+    fn copy_checkpoints(&self, own: &Half) -> Result<()> {
+        let runs = self.run_ids();
+        for work in entries(&self.shared.path("scratch"))? {
+            let Some(newest) = entries(&work)?.into_iter().max_by_key(|attempt| number(attempt)) else {
+                continue;
+            };
+            let of_project = run_of(&newest)
+                .is_some_and(|process| runs.iter().any(|run| process.starts_with(run.as_str())));
+            // Rows that a worker has returned are in this folder; they are in the store, too.
+            if !of_project || newest.join("rows").is_dir() || entries(&newest)?.is_empty() {
+                continue;
+            }
+            let draft = draft_folder(&own.path("staging"))?;
+            let copy = draft.path().join("copy");
+            copy_any(&newest, &copy)?;
+            let to = own.path("scratch").join(work.file_name().unwrap_or_default());
+            create_below(own.root(), &own.path("scratch"))?;
+            remove(&to)?;
+            fs::rename(&copy, &to).io_context("cannot write", to)?;
+        }
+        Ok(())
     }
 
     /// Returns true if the shared store has an object and its segments, intact.
@@ -88,6 +114,8 @@ impl Store {
             self.copy_segments(own, object, &from, &copy)?;
         }
         create_below(own.root(), to.parent().unwrap_or(&to))?;
+        // What has the place is damaged.
+        remove(&to)?;
         fs::rename(&copy, &to).io_context("cannot write", to)
     }
 

@@ -83,7 +83,8 @@ impl HeartbeatThread {
     /// Returns an error if the lease exists, or cannot be created.
     pub(super) fn create_lease(&self, path: &Path) -> std::io::Result<()> {
         match fs::hard_link(&self.leases, path) {
-            Err(error) if error.kind() == ErrorKind::TooManyLinks => {
+            // Another run may have taken this one for dead, because it was frozen for long.
+            Err(error) if matches!(error.kind(), ErrorKind::TooManyLinks | ErrorKind::NotFound) => {
                 write_lease(&self.leases, &self.holder).map_err(std::io::Error::other)?;
                 fs::hard_link(&self.leases, path)
             }

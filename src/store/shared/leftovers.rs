@@ -30,8 +30,12 @@ impl Sharing {
                 let _ = remove(&path);
             }
         }
-        for beat in beats.iter().filter(|beat| changed(beat).is_some_and(is_old)) {
-            let _ = fs::remove_file(beat);
+        for beat in &beats {
+            // The file of a run's leases is as old as the run.
+            let of_run = beat.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
+            if beat_of(&of_run).is_some_and(is_old) {
+                let _ = fs::remove_file(beat);
+            }
         }
     }
 

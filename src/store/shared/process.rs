@@ -4,6 +4,8 @@ use std::env;
 use std::fs;
 use std::process::Command;
 
+use rustix::io::Errno;
+use rustix::process::{Pid, test_kill_process};
 use serde::{Deserialize, Serialize};
 
 /// Process that computes results in a shared store.
@@ -42,7 +44,11 @@ impl Holder {
 
     /// Returns true if the process ran on this machine and has ended.
     pub(super) fn has_ended_here(&self) -> bool {
-        self.within == namespace() && start(&self.pid.to_string()).as_ref() != Some(&self.start)
+        self.within == namespace()
+            && match start(&self.pid.to_string()) {
+                Some(start) => start != self.start,
+                None => !may_be_hidden(self.pid),
+            }
     }
 
     /// Asks Slurm whether the job of the process lives; `None` if it has no job on this cluster, or Slurm does not answer.
@@ -62,11 +68,18 @@ impl Holder {
 }
 
 /// States of jobs whose processes live.
-const LIVE: [&str; 6] = ["RUNNING", "COMPLETING", "SUSPENDED", "SIGNALING", "STAGE_OUT", "STOPPED"];
+const LIVE: [&str; 7] =
+    ["RUNNING", "COMPLETING", "RESIZING", "SUSPENDED", "SIGNALING", "STAGE_OUT", "STOPPED"];
 
 /// Name of the Slurm cluster on which this process runs.
 fn cluster() -> Option<String> {
     env::var("SLURM_CLUSTER_NAME").ok().filter(|name| !name.is_empty())
+}
+
+/// Returns true if a process may exist although `/proc` does not show it: with `hidepid`, it hides those of other users.
+fn may_be_hidden(pid: u32) -> bool {
+    let pid = i32::try_from(pid).ok().and_then(Pid::from_raw);
+    pid.is_some_and(|pid| test_kill_process(pid) != Err(Errno::SRCH))
 }
 
 fn namespace() -> String {

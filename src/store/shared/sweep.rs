@@ -1,15 +1,18 @@
 //! Garbage collection in a shared store, next to runs that write. Nothing is removed at once: it is set aside by a rename.
 //! After a grace period, longer than names are stale, everything that somebody needs by then goes back to its place.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::io::ErrorKind;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, SystemTime};
 
 use callsheet_worker::digest::Digest;
 use callsheet_worker::error::{IoContext, Result};
+use rustix::fs::{CWD, RenameFlags, renameat_with};
+use rustix::io::Errno;
 
 use super::attempt::{number, run_of};
 use super::lease::LEASES;
@@ -86,13 +89,14 @@ impl Store {
     }
 
     /// Removes garbage of the shared store: sets it aside, waits, and returns what somebody needs by then. Calls `waits`
-    /// once before the wait. Also finishes what earlier calls, which were interrupted, have set aside. Returns the paths that
-    /// this user may not move, such as private folders of others.
+    /// once before the wait. Also finishes what earlier calls, which were interrupted, have set aside. Afterwards `sweep`
+    /// has only what was removed. Returns the paths that this user may not move, such as private folders of others.
     ///
     /// # Errors
     /// Returns an error if the needs of a project or a run cannot be read.
-    pub fn sweep(&self, sweep: &Sweep, waits: impl FnOnce(Duration)) -> Result<Vec<PathBuf>> {
+    pub fn sweep(&self, sweep: &mut Sweep, waits: impl FnOnce(Duration)) -> Result<Vec<PathBuf>> {
         let Some(sharing) = &self.sharing else { return Ok(Vec::new()) };
+        let mut kept = Vec::new();
         let grace = sharing.settings.grace();
         let now = sharing.now(&self.shared.path("staging"))?;
         let removals = sharing.root.join(REMOVALS);
@@ -101,59 +105,87 @@ impl Store {
             let complete =
                 is_older(&earlier.join(COMPLETE), now, grace) || is_older(&earlier, now, ABANDONED);
             if complete {
-                self.finish(&earlier)?;
+                kept.extend(self.finish(&earlier)?);
             }
         }
-        for path in &sweep.registrations {
-            sharing.remove_registrations(&path.file_stem().unwrap_or_default().to_string_lossy())?;
-        }
+        sharing.forget_unseen(&sweep.registrations)?;
         if sweep.garbage.paths.is_empty() {
-            return Ok(Vec::new());
+            return Ok(kept);
         }
         let folder = draft_folder(&removals)?.keep();
-        let needs = sharing.needs(now)?;
-        let mut kept = Vec::new();
-        for (path, _) in &sweep.garbage.paths {
+        let needed = self.names_needed(&sharing.needs(now)?)?;
+        sweep.garbage.paths.retain(|(path, _)| {
             let name = path.file_name().unwrap_or_default().to_string_lossy();
-            let is_needed = needs.names.contains(name.trim_end_matches(".json"));
-            if !is_needed && move_below(path, &sharing.root, &folder).is_err() {
+            let is_needed = needed.contains(name.trim_end_matches(".json"));
+            let is_moved = !is_needed && move_below(path, &sharing.root, &folder).is_ok();
+            if !is_needed && !is_moved {
                 kept.push(path.clone());
             }
-        }
+            is_moved
+        });
+        // A run may have looked at a result before it was set aside, but after its intent was looked for.
+        self.put_back(&folder)?;
         let complete = folder.join(COMPLETE);
         File::create_new(&complete).io_context("cannot create", complete)?;
         waits(grace);
         thread::sleep(grace);
-        self.finish(&folder)?;
+        kept.extend(self.finish(&folder)?);
+        sweep.garbage.paths.retain(|(path, _)| path.symlink_metadata().is_err());
+        sweep.garbage.records.retain(|(key, ..)| !self.record_path(key).exists());
         Ok(kept)
     }
 
-    /// Returns the needed ones of the files that were set aside to their places, and removes the others.
-    fn finish(&self, folder: &Path) -> Result<()> {
-        let Some(sharing) = &self.sharing else { return Ok(()) };
-        let now = sharing.now(&self.shared.path("staging"))?;
-        let needs = sharing.needs(now)?;
+    /// Returns the needed ones of the files that were set aside to their places, and removes the others, unless this user
+    /// may not move a needed one. Returns these.
+    fn finish(&self, folder: &Path) -> Result<Vec<PathBuf>> {
+        let stuck = self.put_back(folder)?;
+        if stuck.is_empty() {
+            // The private folder of another user stays until this user collects garbage.
+            let _ = remove(folder);
+        }
+        Ok(stuck)
+    }
+
+    /// Returns the needed ones of the files that were set aside to their places, and the paths of those that this user may
+    /// not move.
+    fn put_back(&self, folder: &Path) -> Result<Vec<PathBuf>> {
+        let Some(sharing) = &self.sharing else { return Ok(Vec::new()) };
+        let needs = sharing.needs(sharing.now(&self.shared.path("staging"))?)?;
         let keys: BTreeSet<String> =
             needs.keys.iter().map(Digest::to_string).chain(needs.names.iter().cloned()).collect();
-        let back = |path: &Path| move_back(path, folder, &sharing.root);
-        for path in files(&folder.join("actions"))? {
-            if path.file_stem().is_some_and(|key| keys.contains(&*key.to_string_lossy())) {
-                back(&path)?;
+        let mut stuck = Vec::new();
+        let mut back = |paths: Vec<PathBuf>, names: &BTreeSet<String>| {
+            for path in paths {
+                let name = path.file_name().unwrap_or_default().to_string_lossy();
+                if names.contains(name.trim_end_matches(".json"))
+                    && move_back(&path, folder, &sharing.root).is_err()
+                {
+                    stuck.push(path.clone());
+                }
             }
-        }
+        };
+        back(files(&folder.join("actions"))?, &keys);
         let mut inventory = Inventory::default();
         self.list_results(&self.shared, &mut inventory)?;
         let mut names = inventory.objects_of(inventory.records.keys());
         names.extend(needs.names);
-        let is_needed =
-            |path: &PathBuf| path.file_name().is_some_and(|name| names.contains(&*name.to_string_lossy()));
         for shelf in entries(&folder.join("objects"))? {
-            entries(&shelf)?.iter().filter(|path| is_needed(path)).try_for_each(|path| back(path))?;
+            back(entries(&shelf)?, &names);
         }
-        files(&folder.join("rows"))?.iter().filter(|path| is_needed(path)).try_for_each(|path| back(path))?;
-        // The private folder of another user stays until this user collects garbage.
-        let _ = remove(folder);
-        Ok(())
+        back(files(&folder.join("rows"))?, &names);
+        Ok(stuck)
+    }
+
+    /// Names of everything that somebody needs: of records, and of objects also where only a record that is needed names them.
+    fn names_needed(&self, needs: &Needs) -> Result<BTreeSet<String>> {
+        let mut names: BTreeSet<String> =
+            needs.keys.iter().map(Digest::to_string).chain(needs.names.iter().cloned()).collect();
+        let mut inventory = Inventory::default();
+        self.list_results(&self.shared, &mut inventory)?;
+        let keys = inventory.records.keys().filter(|key| names.contains(&key.to_string()));
+        let objects = inventory.objects_of(keys);
+        names.extend(objects);
+        Ok(names)
     }
 
     /// Lets every project look again at what it needs in the shared store, because something was removed.
@@ -222,11 +254,11 @@ impl Store {
         for folder in entries(&self.shared.path("scratch"))? {
             let name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
             let attempts = entries(&folder)?;
-            let newest = attempts.iter().max_by_key(|path| number(path)).cloned();
+            let newest = newest_of_each_owner(&attempts);
             let ended = finished.contains(&name) && !resumable.contains(&name);
             let gone = attempts.into_iter().filter(|attempt| {
                 let run = run_of(attempt).unwrap_or_default();
-                (ended || Some(attempt) != newest.as_ref())
+                (ended || !newest.contains(attempt))
                     && is_older(attempt, now, ABANDONED)
                     && !sharing.has_beat(run, now)
             });
@@ -234,6 +266,17 @@ impl Store {
         }
         Ok(paths)
     }
+}
+
+/// Newest attempt of each user: a later one of another user may not have been able to read the files of an earlier one.
+fn newest_of_each_owner(attempts: &[PathBuf]) -> BTreeSet<PathBuf> {
+    let mut newest: BTreeMap<u32, &PathBuf> = BTreeMap::new();
+    let mut sorted: Vec<&PathBuf> = attempts.iter().collect();
+    sorted.sort_by_key(|path| number(path));
+    for path in sorted {
+        newest.insert(fs::symlink_metadata(path).map_or(0, |found| found.uid()), path);
+    }
+    newest.into_values().cloned().collect()
 }
 
 impl Sharing {
@@ -292,8 +335,27 @@ fn move_back(path: &Path, from: &Path, to: &Path) -> Result<()> {
     }
     let target = to.join(path.strip_prefix(from).unwrap_or(path));
     create_below(to, target.parent().unwrap_or(to))?;
-    match fs::hard_link(path, &target) {
+    let moved = match renameat_with(CWD, path, CWD, &target, RenameFlags::NOREPLACE) {
+        Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) => without_replacing(path, &target),
+        moved => moved.map_err(std::io::Error::from),
+    };
+    match moved {
         Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::AlreadyExists) => Ok(()),
         moved => moved.io_context("cannot move", path),
+    }
+}
+
+/// Gives a file another name that does not exist, on a file system that cannot do so in one step.
+fn without_replacing(path: &Path, target: &Path) -> std::io::Result<()> {
+    match fs::hard_link(path, target) {
+        // The kernel may forbid hard links to files of other users.
+        Err(error) if error.kind() == ErrorKind::PermissionDenied => {
+            if target.symlink_metadata().is_ok() {
+                Ok(())
+            } else {
+                fs::rename(path, target)
+            }
+        }
+        made => made,
     }
 }

@@ -18,7 +18,9 @@ use super::sharing::Sharing;
 use crate::store::files::{entries, remove};
 use crate::store::half::read_json;
 use crate::store::inventory::Inventory;
+use crate::store::latest::LatestResult;
 use crate::store::lock::LockName;
+use crate::store::object::Object;
 use crate::store::root::Store;
 
 /// Folder of the registrations.
@@ -72,19 +74,49 @@ impl Store {
         else {
             return Ok(());
         };
-        self.create()?;
-        // Two runs of the project must not overwrite each other's needs.
-        let _lock = self.lock(&LockName::LatestResults, "", |_| true)?;
-        let mut needs = Inventory::default();
-        self.list_needs(&BTreeSet::new(), &mut needs)?;
-        if let Some(lost) = needs.lost.first() {
-            return Err(unreadable(lost));
-        }
-        sharing.register(&own, needs.needed, needs.shown)?;
+        self.register_with(sharing, BTreeSet::new(), BTreeSet::new())?;
         if changed {
             sharing.withdraw();
         }
         Ok(())
+    }
+
+    /// Registers results that the project will show, in addition to what it needs now: a run that is killed after it has
+    /// shown them does not register them any more.
+    ///
+    /// # Errors
+    /// Returns an error if a store cannot be read or written.
+    pub fn register_next<'h>(&self, results: impl Iterator<Item = &'h LatestResult>) -> Result<()> {
+        let Some(sharing) = &self.sharing else { return Ok(()) };
+        let (mut needed, mut shown) = (BTreeSet::new(), BTreeSet::new());
+        for result in results {
+            needed.insert(result.key);
+            shown.extend(result.outputs.values().flat_map(Object::names));
+        }
+        if needed.is_empty() { Ok(()) } else { self.register_with(sharing, needed, shown) }
+    }
+
+    fn register_with(
+        &self,
+        sharing: &Sharing,
+        needed: BTreeSet<Digest>,
+        shown: BTreeSet<String>,
+    ) -> Result<()> {
+        self.create()?;
+        // Two runs of the project must not overwrite each other's needs.
+        let _lock = self.lock(&LockName::LatestResults, "", |_| true)?;
+        let own = self.workspace.root();
+        let mut needs = Inventory::default();
+        self.list_needs(&BTreeSet::new(), &mut needs)?;
+        needs.needed.extend(needed);
+        needs.shown.extend(shown);
+        if !needs.lost.is_empty() {
+            // What a damaged file lists is not known, so that everything stays needed that was needed before.
+            let before = sharing.registration(own);
+            needs.needed.extend(before.iter().flat_map(|before| before.needed.iter().copied()));
+            needs.shown.extend(before.into_iter().flat_map(|before| before.shown));
+        }
+        sharing.register(own, needs.needed, needs.shown)
     }
 }
 
@@ -129,6 +161,12 @@ impl Sharing {
         }
     }
 
+    /// Latest registration of the project with its store at `own`.
+    fn registration(&self, own: &Path) -> Option<Workspace> {
+        let random = fs::read_to_string(own.join(ID)).ok()?;
+        read_json(&self.registrations().ok()?.get(&id_of(&random, own))?.1)
+    }
+
     /// Removes the registration of the project with its store at `own`.
     ///
     /// # Errors
@@ -138,8 +176,26 @@ impl Sharing {
         self.remove_registrations(&id_of(&random, own))
     }
 
+    /// Removes registrations that were listed, unless their projects have registered again meanwhile.
+    ///
+    /// # Errors
+    /// Returns an error if a registration cannot be removed.
+    pub(super) fn forget_unseen(&self, listed: &[PathBuf]) -> Result<()> {
+        let all = entries(&self.root.join(WORKSPACES))?;
+        for (id, (_, latest)) in self.registrations()? {
+            // A registration that is made from now on has a number that is not listed.
+            if listed.contains(&latest) {
+                let of_project = all.iter().filter(|path| path.file_stem().is_some_and(|stem| stem == &*id));
+                of_project
+                    .filter(|path| number(path) <= number(&latest))
+                    .try_for_each(|path| remove(path))?;
+            }
+        }
+        Ok(())
+    }
+
     /// Removes all registrations of the project with this id.
-    pub(super) fn remove_registrations(&self, id: &str) -> Result<()> {
+    fn remove_registrations(&self, id: &str) -> Result<()> {
         let all = entries(&self.root.join(WORKSPACES))?.into_iter();
         let mut of_project = all.filter(|path| path.file_stem().is_some_and(|stem| stem == id));
         of_project.try_for_each(|path| remove(&path))
@@ -187,6 +243,11 @@ impl Sharing {
         }
         Ok(latest)
     }
+}
+
+/// Number of a registration.
+fn number(path: &Path) -> Option<u64> {
+    path.extension()?.to_str()?.parse().ok()
 }
 
 /// Error of garbage collection that does not know all needs.

@@ -2,9 +2,11 @@
 
 mod group;
 mod kills;
+mod leaving;
 mod losses;
 mod mounts;
 mod races;
+mod sweeps;
 mod users;
 
 use std::fs;
@@ -333,10 +335,6 @@ fn the_settings_of_the_user_take_precedence_over_those_of_the_project() {
     };
     assert_eq!(run(&[&["run"], &MAIN[..]].concat()).0, Some(0));
     assert_eq!((own.entries("actions").len(), group.entries("actions").len()), (1, 0));
-    let settings = project.read("callsheet.toml");
-    let (_, said) = run(&["store", "detach"]);
-    project.write("callsheet.toml", &settings);
-    assert!(said.contains("remove `store` there"), "{said}");
     fs::write(&file, "stroe = \"x\"\n").expect("written");
     let (code, said) = run(&["store"]);
     assert!(

@@ -13,7 +13,7 @@ const LAB: u32 = 64_002;
 
 /// Returns true, with a message, if the tests cannot run programs as other users.
 #[expect(clippy::print_stderr, reason = "a test that is skipped says so")]
-fn is_skipped() -> bool {
+pub(super) fn is_skipped() -> bool {
     let skipped = !rustix::process::geteuid().is_root();
     if skipped {
         eprintln!("skipped: only root can run programs as other users");
@@ -138,4 +138,39 @@ fn a_table_that_reuses_segments_of_another_user_consists_of_links_to_them() {
         "\"$0\" gc --older-than 0s --delete && \"$0\" verify && \"$0\" run -p rows && \"$0\" store detach && \"$0\" verify && \"$0\" run -p rows",
     );
     assert!(succeeded && said.matches("nothing to do").count() == 2, "{said}");
+}
+
+#[test]
+fn garbage_collection_of_one_user_puts_back_the_objects_of_another() {
+    if is_skipped() {
+        return;
+    }
+    let group = Group::new();
+    give(&group);
+    let (owner, collector, other) = (group.project("a\n"), group.project("c\n"), group.project("a\n"));
+    shell(&owner, 64_003, LAB, &format!("{RUN}; echo b > data/raw/a.txt; {RUN}"));
+    let settings = "heartbeat = 0.2\nexpiry = 3.0\ngrace = 4.0\n";
+    fs::write(group.path().join("store.toml"), settings).expect("written");
+    // What is set aside while nobody needs it is needed again before the grace has ended.
+    let collect = format!("{RUN}; \"$0\" gc --older-than 0s --delete");
+    let set_aside = || {
+        group
+            .entries("removals")
+            .iter()
+            .any(|folder| folder.join("actions").is_dir() || folder.join("complete").exists())
+    };
+    let said = std::thread::scope(|scope| {
+        let collecting = scope.spawn(|| shell(&collector, 64_004, LAB, &collect));
+        crate::support::until("a result that is set aside", set_aside);
+        let (_, said) = shell(&other, 64_004, LAB, RUN);
+        assert!(said.contains("1 earlier result"), "{said}");
+        collecting.join().expect("ended")
+    });
+    assert!(said.0, "{}", said.1);
+    for (project, user) in [(&owner, 64_003), (&other, 64_004)] {
+        let (succeeded, said) = shell(project, user, LAB, &format!("\"$0\" verify && {RUN}"));
+        assert!(succeeded && said.contains("nothing to do"), "{said}");
+    }
+    let (succeeded, said) = shell(&collector, 64_004, LAB, "\"$0\" gc --older-than 0s --delete");
+    assert!(succeeded, "{said}");
 }
