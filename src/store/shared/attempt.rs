@@ -15,9 +15,9 @@ use crate::store::half::draft_folder;
 const COPIES: usize = 5;
 
 impl Sharing {
-    /// Creates the folder of this process below `all`, the folder of all attempts at one work, with a copy of the newest
-    /// attempt of another run that can be read, otherwise of `earlier` if it exists. Its path is complete as soon as it exists. A second call returns the same
-    /// folder. Also returns the newer attempts that could not be copied.
+    /// Creates the folder of this process below `all`, the folder of all attempts at one work. It begins as a copy of the
+    /// newest attempt of another run that can be read, otherwise of `earlier`. Its path is complete as soon as it exists. A
+    /// second call returns the same folder. Also returns the newer attempts that could not be copied.
     ///
     /// # Errors
     /// Returns an error if the store cannot be written.

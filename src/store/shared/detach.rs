@@ -114,7 +114,7 @@ impl Store {
             self.copy_segments(own, object, &from, &copy)?;
         }
         create_below(own.root(), to.parent().unwrap_or(&to))?;
-        // What has the place is damaged.
+        // The object that has the place is damaged.
         remove(&to)?;
         fs::rename(&copy, &to).io_context("cannot write", to)
     }

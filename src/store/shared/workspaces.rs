@@ -111,7 +111,7 @@ impl Store {
         needs.needed.extend(needed);
         needs.shown.extend(shown);
         if !needs.lost.is_empty() {
-            // What a damaged file lists is not known, so that everything stays needed that was needed before.
+            // A damaged file may list anything, so that everything stays needed that was needed before.
             let before = sharing.registration(own);
             needs.needed.extend(before.iter().flat_map(|before| before.needed.iter().copied()));
             needs.shown.extend(before.into_iter().flat_map(|before| before.shown));

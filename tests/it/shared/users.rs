@@ -151,7 +151,7 @@ fn garbage_collection_of_one_user_puts_back_the_objects_of_another() {
     shell(&owner, 64_003, LAB, &format!("{RUN}; echo b > data/raw/a.txt; {RUN}"));
     let settings = "heartbeat = 0.2\nexpiry = 3.0\ngrace = 4.0\n";
     fs::write(group.path().join("store.toml"), settings).expect("written");
-    // What is set aside while nobody needs it is needed again before the grace has ended.
+    // A result that nobody needs is set aside, and is needed again before the grace has ended.
     let collect = format!("{RUN}; \"$0\" gc --older-than 0s --delete");
     let set_aside = || {
         group
