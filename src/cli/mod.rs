@@ -18,6 +18,7 @@ mod gc;
 mod graph;
 mod hash_progress;
 mod init;
+mod job;
 mod lineage;
 mod log_reporter;
 mod logs;
@@ -123,6 +124,8 @@ enum Subcommands {
     Completions(completions::Completions),
     Man(man::Man),
     #[command(hide = true)]
+    Job(job::Job),
+    #[command(hide = true)]
     ReadTable(read_table::ReadTable),
     #[command(hide = true)]
     Supervise(supervise::Supervise),
@@ -196,6 +199,7 @@ pub fn main() -> ExitCode {
         Subcommands::Schema(command) => command.execute(),
         Subcommands::Completions(command) => command.execute(),
         Subcommands::Man(command) => command.execute(Cli::command()),
+        Subcommands::Job(command) => command.execute(),
         Subcommands::ReadTable(worker) => worker.execute(),
         Subcommands::Supervise(command) => command.execute(),
         Subcommands::OfProject(words) => external::execute(&words, &Cli::command()),

@@ -49,6 +49,7 @@ Examples:
   callsheet run --set train.rate=0.2             change a parameter: only affected stages run
   callsheet run --force evaluate                 re-run a stage although its result is cached
   callsheet run --jobs 1                         one CPU for all workers together
+  callsheet run --on lab                         run on the cluster `lab`
   callsheet run --json | jq .event               every event as one JSON line
   callsheet run --quiet                          print only warnings and errors
   callsheet run --report                         also write an HTML report of the run
@@ -71,6 +72,9 @@ pub(super) struct Run {
     /// [default: CUDA_VISIBLE_DEVICES, or all GPUs]
     #[arg(long, value_delimiter = ',')]
     gpus: Option<Vec<String>>,
+    /// Run the stages on this cluster: the name of an executor in callsheet.toml or executors.toml
+    #[arg(long, value_name = "EXECUTOR", conflicts_with = "dry_run")]
+    on: Option<String>,
     /// Re-run this stage even if its result is in the store. Repeatable
     #[arg(long, value_name = "STAGE", add = ArgValueCompleter::new(candidates::stages))]
     force: Vec<String>,
@@ -152,6 +156,7 @@ impl Run {
         }
         Ok(RunOptions {
             machine: self.machine(),
+            on: self.on.clone(),
             force,
             only,
             fail_fast: self.fail_fast && !self.keep_going,

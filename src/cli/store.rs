@@ -202,7 +202,7 @@ fn check(folder: Option<&Path>, with: Option<&Path>, wait: Duration, json: bool)
             )
         })?,
     };
-    for folder in [Some(&*folder), with].into_iter().flatten().filter(|folder| !folder.is_dir()) {
+    if let Some(folder) = [Some(&*folder), with].into_iter().flatten().find(|folder| !folder.is_dir()) {
         let message = format!("{} is not a folder", folder.display());
         return Err(Error::user_error(Code::InvalidValue, message, "name a folder that both processes see"));
     }

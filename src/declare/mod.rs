@@ -15,6 +15,7 @@ mod artifact;
 mod built_in;
 mod checks;
 mod code;
+mod executor;
 mod foreach;
 mod headline;
 mod layer;
@@ -36,6 +37,7 @@ mod valid;
 pub use artifact::{ArtifactKind, Figure, InputDecl, OutputDecl, TableFormat, VerdictsOn};
 pub use built_in::{READ_TABLE, TABLE, read_table_stage};
 pub use checks::{Bounds, ChecksDecl, RowsCheck};
+pub use executor::{ClassDecl, ExecutorDecl, ExecutorKind, LOCAL, executors_file};
 pub use foreach::{Foreach, Values, value_text};
 pub use headline::{Direction, HeadlineDecl, LABEL, MeasureDecl};
 pub use layer::{Fallback, Layer, SourceUse, StageUse, var_problem};
@@ -46,9 +48,9 @@ pub use project::{
     BUILT_IN, CommandDecl, Defaults, FILE as PROJECT_FILE, IMPORTS, NotifyDecl, Project, Sandbox, layer_names,
 };
 pub use python::PythonDecl;
-pub use resources::{Bytes, Cpus, ResourcesDecl, Seconds};
+pub use resources::{Bytes, Cpus, ResourcesDecl, Seconds, TimeLimit};
 pub use rows::RowsDecl;
 pub use scalar::json_table;
 pub use schema::{pipeline_schema, project_schema, stage_schema};
-pub use stage::StageDecl;
+pub use stage::{StageDecl, StageSpec};
 pub use store_key::{remove_store_key, write_store_key};

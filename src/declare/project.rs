@@ -11,10 +11,11 @@ use callsheet_worker::code::Code;
 use callsheet_worker::error::{DeclarationError, Error, IoContext, Result, SourceText, suggest};
 use schemars::JsonSchema;
 use semver::{Version, VersionReq};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use toml::Spanned;
 
 use super::built_in::{READ_TABLE, read_table_stage};
+use super::executor::{ExecutorDecl, ExecutorFile, ExecutorFiles, executors};
 use super::resources::Seconds;
 use super::scalar::name_pattern;
 use super::user::{UserFile, user_file};
@@ -66,13 +67,17 @@ pub(super) struct ProjectFile {
     readable: Vec<PathBuf>,
     /// Command that is started at the end of a long run. Default: none.
     notify: Option<NotifyDecl>,
+    /// Clusters by name: `callsheet run --on NAME` runs the stages there. The user's own executors.toml takes precedence
+    /// for each key. Default: none.
+    #[schemars(with = "BTreeMap<String, ExecutorFile>", extend("propertyNames" = name_pattern()))]
+    executors: ExecutorFiles,
     /// Commands of this project by name: `callsheet NAME` starts the command's program. Default: none.
     #[schemars(with = "BTreeMap<String, CommandDecl>", extend("propertyNames" = name_pattern()))]
     commands: BTreeMap<Spanned<String>, CommandDecl>,
 }
 
 /// Access of workers to files.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Sandbox {
     /// Workers may write to any file.
@@ -128,13 +133,14 @@ impl Default for ProjectFile {
             sandbox: Sandbox::default(),
             readable: Vec::new(),
             notify: None,
+            executors: BTreeMap::new(),
             commands: BTreeMap::new(),
         }
     }
 }
 
 /// Pipeline, dataset and profile that commands use unless the command line names others.
-#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Defaults {
     /// Name of a pipeline: its file in `pipelines/` without `.toml`. Default: none.
@@ -145,8 +151,8 @@ pub struct Defaults {
     pub profile: String,
 }
 
-/// A project: its root folder and the settings in `callsheet.toml`.
-#[derive(Debug)]
+/// A project: its root folder and the settings in `callsheet.toml`. A node of a cluster gets those that workers need.
+#[derive(Debug, Deserialize, Serialize)]
 pub struct Project {
     /// Absolute path of the folder that contains `callsheet.toml`.
     pub root: PathBuf,
@@ -161,6 +167,7 @@ pub struct Project {
     /// Absolute path of the shared store, if the project uses one.
     pub store: Option<PathBuf>,
     /// File that sets `store`, if it is set.
+    #[serde(skip)]
     pub store_file: Option<PathBuf>,
     /// Absolute paths of programs by name.
     pub programs: BTreeMap<String, PathBuf>,
@@ -173,10 +180,16 @@ pub struct Project {
     /// Absolute paths of the files and folders that workers may read in a strict sandbox.
     pub readable: Vec<PathBuf>,
     /// Command that is started at the end of a long run.
+    #[serde(skip)]
     pub notify: Option<NotifyDecl>,
+    /// Clusters by name, as `callsheet.toml` declares them, and its text.
+    #[serde(skip)]
+    executors: Option<(ExecutorFiles, Arc<SourceText>)>,
     /// Commands of this project by name.
+    #[serde(skip)]
     pub commands: BTreeMap<String, CommandDecl>,
     /// Paths of programs that were found on the search path, by name.
+    #[serde(skip)]
     pub(super) on_path: Mutex<BTreeMap<String, PathBuf>>,
 }
 
@@ -269,6 +282,7 @@ impl Project {
             sandbox: file.sandbox,
             readable: file.readable.into_iter().map(absolute).collect(),
             notify: file.notify,
+            executors: Some((file.executors, source)),
             commands: file.commands.into_iter().map(|(name, decl)| (name.into_inner(), decl)).collect(),
             on_path: Mutex::default(),
         })
@@ -289,6 +303,31 @@ impl Project {
             Err(error) if error.kind() == ErrorKind::NotFound => false,
             _ => Self::open(root).map_or(true, |other| real(&other.data) == real(&self.data)),
         }
+    }
+
+    /// Clusters by name, as the files of the project and of the user declare them.
+    ///
+    /// # Errors
+    /// Returns an error if the user's file cannot be read, or a declaration is malformed or incomplete.
+    pub fn executors(&self) -> Result<BTreeMap<String, ExecutorDecl>> {
+        let empty = || (ExecutorFiles::new(), Arc::new(SourceText::new(FILE.into(), String::new())));
+        let (files, source) = self.executors.clone().unwrap_or_else(empty);
+        executors(files, &source)
+    }
+
+    /// The cluster with this name.
+    ///
+    /// # Errors
+    /// Returns an error if no file declares it, or in the cases of [`Self::executors`].
+    pub fn executor(&self, name: &str) -> Result<ExecutorDecl> {
+        let mut all = self.executors()?;
+        all.remove(name).ok_or_else(|| {
+            let help = match all.is_empty() {
+                true => "no executor is declared; `callsheet executors detect` prints a declaration for this cluster".to_owned(),
+                false => suggest(name, all.keys().map(String::as_str)),
+            };
+            Error::user_error(Code::UnknownName, format!("unknown executor `{name}`"), help)
+        })
     }
 
     /// Names of the stages that exist.
@@ -351,7 +390,7 @@ impl Project {
 }
 
 /// Names that a project cannot give to its commands.
-pub const BUILT_IN: [&str; 33] = [
+pub const BUILT_IN: [&str; 34] = [
     "compare",
     "completions",
     "config",
@@ -366,6 +405,7 @@ pub const BUILT_IN: [&str; 33] = [
     "help",
     "init",
     "inspect",
+    "job",
     "logs",
     "ls",
     "man",

@@ -4,6 +4,7 @@ use std::path::{Component, Path, PathBuf};
 
 use callsheet_worker::code::Code;
 use callsheet_worker::error::{Error, Result};
+use serde::{Deserialize, Serialize};
 
 /// Names of lock files; if several exist, the first one counts.
 const LOCK_FILES: [&str; 7] = [
@@ -17,7 +18,7 @@ const LOCK_FILES: [&str; 7] = [
 ];
 
 /// Python environment in which the command of a stage runs.
-#[derive(Debug)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct PythonDecl {
     /// Its folder as declared.
     pub declared: String,

@@ -1,16 +1,17 @@
 //! `[resources]` of a stage.toml: CPUs, memory and GPUs of a worker, its time limit and its retries.
 
 use std::fmt;
+use std::time::Duration;
 
 use bytesize::ByteSize;
 use callsheet_worker::error::suggest;
 use schemars::JsonSchema;
-use serde::{Deserialize, Deserializer, de};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use super::origin::plain_words;
 
 /// Resources of one worker. Changing them never invalidates a result.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Deserialize, JsonSchema, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct ResourcesDecl {
     /// CPUs of the worker: a number, or `"all"` for all CPUs that the run may use. Default: 1.
@@ -23,17 +24,35 @@ pub struct ResourcesDecl {
     pub timeout_seconds: Option<Seconds>,
     /// Number of times that the worker is started again after a failure. Default: 0.
     pub retries: u32,
+    /// Longest duration of one job on a cluster, e.g. `"12h"`. Shortly before its end, the worker is asked for a checkpoint,
+    /// and another job resumes from it. Default: the limit of the partition.
+    pub time: Option<TimeLimit>,
+    /// True if the stage needs so little that it runs where callsheet runs, also with `run --on`. Default: false.
+    pub light: bool,
+    /// Executor of the stage: a name under `executors` in callsheet.toml, or `"local"` for the machine on which callsheet
+    /// runs. Default: the executor of `run --on`, otherwise `"local"`.
+    pub executor: Option<String>,
 }
 
 impl Default for ResourcesDecl {
     fn default() -> Self {
-        Self { cpus: Cpus::Count(1), memory: Bytes(0), gpus: 0, timeout_seconds: None, retries: 0 }
+        Self {
+            cpus: Cpus::Count(1),
+            memory: Bytes(0),
+            gpus: 0,
+            timeout_seconds: None,
+            retries: 0,
+            time: None,
+            light: false,
+            executor: None,
+        }
     }
 }
 
 impl ResourcesDecl {
     /// Names of the fields.
-    pub const NAMES: [&str; 5] = ["cpus", "memory", "gpus", "timeout_seconds", "retries"];
+    pub const NAMES: [&str; 8] =
+        ["cpus", "memory", "gpus", "timeout_seconds", "retries", "time", "light", "executor"];
 
     /// Sets a field by name.
     ///
@@ -47,6 +66,9 @@ impl ResourcesDecl {
             "gpus" => value.try_into().map(|gpus| self.gpus = gpus),
             "timeout_seconds" => value.try_into().map(|seconds| self.timeout_seconds = Some(seconds)),
             "retries" => value.try_into().map(|retries| self.retries = retries),
+            "time" => value.try_into().map(|time| self.time = Some(time)),
+            "light" => value.try_into().map(|light| self.light = light),
+            "executor" => value.try_into().map(|executor| self.executor = Some(executor)),
             _ => return Err((format!("unknown resource `{name}`"), suggest(name, Self::NAMES))),
         };
         let help = match name {
@@ -54,6 +76,9 @@ impl ResourcesDecl {
             "memory" => "write e.g. memory = \"4 GB\"",
             "gpus" => "write e.g. gpus = 1",
             "timeout_seconds" => "write e.g. timeout_seconds = 60",
+            "time" => "write e.g. time = \"12h\"",
+            "light" => "write light = true or light = false",
+            "executor" => "write the name of an executor, e.g. executor = \"local\"",
             _ => "write e.g. retries = 2",
         };
         set.map_err(|error| (plain_words(error.to_string().trim_end()), help.to_owned()))
@@ -81,8 +106,17 @@ impl<'de> Deserialize<'de> for Cpus {
     }
 }
 
+impl Serialize for Cpus {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Count(count) => count.serialize(serializer),
+            Self::All => "all".serialize(serializer),
+        }
+    }
+}
+
 /// A duration in seconds, above 0.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Seconds(pub f64);
 
 /// Longest duration in seconds: about three centuries.
@@ -100,8 +134,37 @@ impl<'de> Deserialize<'de> for Seconds {
     }
 }
 
+/// A time limit of at least a second, written as `"12h"` or `"1h 30m"`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct TimeLimit(pub Duration);
+
+impl fmt::Display for TimeLimit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&humantime::format_duration(self.0).to_string())
+    }
+}
+
+impl<'de> Deserialize<'de> for TimeLimit {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let value = toml::Value::deserialize(deserializer)?;
+        let text = value.as_str().and_then(|text| humantime::parse_duration(text.trim()).ok());
+        let longest = Duration::from_secs_f64(LONGEST);
+        text.filter(|time| (Duration::from_secs(1)..=longest).contains(time)).map(Self).ok_or_else(|| {
+            de::Error::custom(format!(
+                "`{value}` is not a valid time: write e.g. \"12h\", \"90m\" or \"1h 30m\", at least \"1s\""
+            ))
+        })
+    }
+}
+
+impl Serialize for TimeLimit {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.to_string().serialize(serializer)
+    }
+}
+
 /// A number of bytes, written as a number or as `"4 GB"`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Bytes(pub u64);
 
 /// Formats a size for people: `812 B`, `1.5 MB`.
@@ -135,6 +198,17 @@ impl<'de> Deserialize<'de> for Bytes {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn times_are_read_as_people_write_them() {
+        let read = |text: &str| toml::Value::from(text).try_into::<TimeLimit>();
+        let times = ["12h", "1h 30m", "5s", "2 min", "1d"].map(|text| read(text).expect(text).0.as_secs());
+        assert_eq!(times, [43_200, 5_400, 5, 120, 86_400]);
+        for text in ["", "12", "10ms", "soon", "-1h", "10000000 days"] {
+            assert!(read(text).is_err(), "{text}");
+        }
+        assert!(toml::Value::from(12).try_into::<TimeLimit>().is_err(), "a number has no unit");
+    }
 
     #[test]
     fn sizes_are_read_as_people_write_them() {

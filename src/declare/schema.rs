@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::foreach::Foreach;
 use super::layer::LayerFile;
 use super::project::ProjectFile;
-use super::resources::{Bytes, Cpus, Seconds};
+use super::resources::{Bytes, Cpus, Seconds, TimeLimit};
 use super::scalar::{Scalar, name_pattern};
 use super::stage_file::StageFile;
 
@@ -47,6 +47,10 @@ described!(Cpus, |_| json_schema!({
     "anyOf": [{ "type": "integer", "minimum": 1 }, { "const": "all" }]
 }));
 described!(Seconds, |_| json_schema!({ "type": "number", "exclusiveMinimum": 0 }));
+described!(TimeLimit, |_| json_schema!({
+    "description": "Time such as \"12h\", \"90m\" or \"1h 30m\", at least \"1s\"",
+    "type": "string"
+}));
 described!(Bytes, |_| json_schema!({
     "description": "Number of bytes, or a size such as \"4 GB\"",
     "anyOf": [{ "type": "integer", "minimum": 0 }, { "type": "string" }]

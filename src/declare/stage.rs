@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use callsheet_worker::error::{Result, SourceText};
 use callsheet_worker::protocol::Declared;
+use serde::{Deserialize, Serialize};
 use toml::Spanned;
 
 use super::artifact::{InputDecl, OutputDecl};
@@ -60,6 +61,25 @@ pub struct StageDecl {
     pub built_in: bool,
 }
 
+/// Declaration of a stage as it travels to a node of a cluster.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct StageSpec {
+    name: String,
+    path: PathBuf,
+    /// Text of the stage.toml.
+    text: String,
+    files: StageFiles,
+    built_in: bool,
+}
+
+/// Files that a declaration names, which are searched once.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+struct StageFiles {
+    scripts: Vec<(String, PathBuf)>,
+    code: Vec<(String, PathBuf)>,
+    python: Option<PythonDecl>,
+}
+
 /// Names of a stage's tables in the order in which its file declares them.
 #[derive(Debug)]
 pub struct FileOrder {
@@ -112,18 +132,25 @@ impl StageDecl {
         valid::check(&file, &source)?;
         let origin = |pattern: &Spanned<String>| Origin::File(source.clone(), pattern.span());
         let mut code = code_files(root, folder, file.files.as_deref(), origin)?;
-        let python = file.python.map(Spanned::into_inner).map(|declared| {
-            let lock = lock_file(root, folder, &root.join(&declared));
+        let python = file.python.as_ref().map(|declared| {
+            let declared = declared.get_ref();
+            let lock = lock_file(root, folder, &root.join(declared));
             let is_locked = lock.is_some();
             code.extend(lock.filter(|lock| !code.contains(lock)).into_iter().collect::<Vec<_>>());
             let declared_text = declared.to_string_lossy().into_owned();
             PythonDecl { folder: root.join(declared), declared: declared_text, is_locked }
         });
+        let scripts = scripts(folder, file.command.get_ref());
+        Ok(Self::new(file, source, name, StageFiles { scripts, code, python }))
+    }
+
+    fn new(file: StageFile, source: Arc<SourceText>, name: &str, files: StageFiles) -> Self {
+        let StageFiles { scripts, code, python } = files;
         let version = *file.version.get_ref();
         let command = file.command.into_inner();
-        Ok(Self {
+        Self {
             name: name.to_owned(),
-            scripts: scripts(folder, &command),
+            scripts,
             code,
             python,
             summary: file.summary,
@@ -144,7 +171,32 @@ impl StageDecl {
             rows: file.rows.map(Spanned::into_inner),
             source,
             built_in: false,
-        })
+        }
+    }
+
+    /// Returns what a node of a cluster needs of the declaration. The node does not read the stage's folder.
+    pub fn to_spec(&self) -> StageSpec {
+        StageSpec {
+            name: self.name.clone(),
+            path: self.source.path.clone(),
+            text: self.source.text.to_string(),
+            files: StageFiles {
+                scripts: self.scripts.clone(),
+                code: self.code.clone(),
+                python: self.python.clone(),
+            },
+            built_in: self.built_in,
+        }
+    }
+
+    /// Returns the declaration of a spec.
+    ///
+    /// # Errors
+    /// Returns an error if its text is malformed.
+    pub fn from_spec(spec: StageSpec) -> Result<Self> {
+        let source = Arc::new(SourceText::new(spec.path, spec.text));
+        let decl = Self::new(parse_toml(&source)?, source, &spec.name, spec.files);
+        Ok(Self { built_in: spec.built_in, ..decl })
     }
 }
 

@@ -22,9 +22,14 @@ pub(super) struct UserFile {
 
 /// Path of the settings; `None` without a home folder.
 pub(super) fn user_file() -> Option<PathBuf> {
+    Some(user_folder()?.join("config.toml"))
+}
+
+/// Folder of the user's own files: `callsheet` in `$XDG_CONFIG_HOME` or `~/.config`; `None` without a home folder.
+pub(super) fn user_folder() -> Option<PathBuf> {
     let set = |name: &str| env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
     let folder = set("XDG_CONFIG_HOME").or_else(|| Some(set("HOME")?.join(".config")))?;
-    Some(folder.join("callsheet/config.toml"))
+    Some(folder.join("callsheet"))
 }
 
 impl UserFile {

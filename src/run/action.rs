@@ -168,7 +168,7 @@ impl Action<'_> {
         !self.key.budget.is_empty() || self.key.command.iter().any(|word| word.contains("{scratch}"))
     }
 
-    pub(super) fn environment(&self, run: &Run) -> BTreeMap<String, OsString> {
+    pub(super) fn environment(&self, run: &Run, place: &RunSandbox) -> BTreeMap<String, OsString> {
         let passed = ENVIRONMENT.into_iter().chain(run.project.environment.iter().map(String::as_str));
         let passed = passed.filter_map(|name| Some((name.to_owned(), env::var_os(name)?)));
         let mut environment: BTreeMap<String, OsString> = passed.collect();
@@ -176,7 +176,7 @@ impl Action<'_> {
         if let Some(python) = &self.stage.decl.python {
             environment.insert("VIRTUAL_ENV".to_owned(), python.folder.clone().into());
         }
-        environment.insert(RUN_VARIABLE.to_owned(), run.id.clone().into());
+        environment.insert(RUN_VARIABLE.to_owned(), place.id.clone().into());
         environment.insert("CUDA_VISIBLE_DEVICES".to_owned(), self.share.gpus.join(",").into());
         environment
     }

@@ -52,7 +52,7 @@ impl Action<'_> {
         let program = run.project.stage_program(decl)?;
         let shared = shared_by(&request, &place.shared_folders);
         command[0] = program.clone().into();
-        let mut environment = self.environment(run);
+        let mut environment = self.environment(run, place);
         self.warn_without_lock_file(say);
         let own_temporary = if shared.contains(&env::temp_dir()) { None } else { temporary_folder() };
         if let Some(own) = &own_temporary {

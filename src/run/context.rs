@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 use callsheet_worker::error::Result;
 
 use super::owner::claim;
-use super::sandbox::RunSandbox;
+use super::sandbox::{RunSandbox, revision};
 use crate::declare::Project;
 use crate::plan::{Plan, StageInstance};
 use crate::store::{LatestResult, LatestResults, Object, Store};
@@ -26,7 +26,17 @@ pub(super) struct Run<'a> {
     pub replaces: Option<&'a LatestResults>,
     /// Keeps the work folders of workers that fail.
     pub keep_failed: bool,
+    /// The job in which this process performs a part of the run; `None` in the engine that performs all of it.
+    pub job: Option<JobContext>,
     pub(super) sandbox: OnceLock<RunSandbox>,
+}
+
+/// A process that performs a part of a run on a node of a cluster.
+pub(super) struct JobContext {
+    /// Id of the process: two jobs of a run must not share folders and leases.
+    pub id: String,
+    /// Git revision of the project when the run began.
+    pub revision: Option<String>,
 }
 
 impl Run<'_> {
@@ -38,7 +48,12 @@ impl Run<'_> {
         if let Some(sandbox) = self.sandbox.get() {
             return Ok(sandbox);
         }
-        let made = RunSandbox::new(self.project, self.store, &self.id)?;
+        let (project, store) = (self.project, self.store);
+        let made = match &self.job {
+            None => RunSandbox::new(project, store, &self.id, revision(project))?,
+            Some(job) => RunSandbox::new(project, store, &job.id, job.revision.clone())?,
+        };
+        store.run_dir(&self.id).create_logs()?;
         if let Some(known) = self.replaces {
             claim(self.project, self.store, known)?;
         }

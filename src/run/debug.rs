@@ -62,6 +62,7 @@ pub fn prepare_debug(
         id: DEBUG_RUN.to_owned(),
         replaces: None,
         keep_failed: false,
+        job: None,
         sandbox: OnceLock::new(),
     };
     let digest = key.digest();

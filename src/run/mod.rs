@@ -10,6 +10,7 @@ mod environment;
 mod executor;
 mod expand;
 mod interrupts;
+mod job;
 mod log;
 mod owner;
 mod perform;
@@ -25,10 +26,11 @@ mod scheduler;
 mod snapshot;
 mod stage_inputs;
 mod summary;
+mod task;
 mod tensorboard;
 mod traceback;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::mpsc;
 use std::sync::{OnceLock, PoisonError};
 use std::thread;
@@ -37,14 +39,16 @@ use std::time::{Instant, SystemTime};
 use callsheet_worker::error::{Error, Result};
 use callsheet_worker::print::JSON_VERSION;
 
-use crate::declare::Project;
+use crate::declare::{ExecutorDecl, Project};
 use crate::event::Event;
 use crate::plan::{Plan, Request};
 use crate::store::{RunRecord, Sources, Store};
 use crate::target::Target;
 use context::Run;
 use executor::News;
+use executor::cluster::{Cluster, check_store};
 use executor::local::Local;
+use executor::mixed::{Mixed, cluster_of};
 use recorder::Recorder;
 use scheduler::Scheduler;
 
@@ -53,6 +57,7 @@ pub use environment::{Variable, VariableSource, WorkerEnvironment, worker_enviro
 pub use executor::local::{Machine, machine, supervise};
 pub use executor::share::Share;
 pub use interrupts::Interrupts;
+pub use job::{JobSignal, NodeResources, perform_job};
 pub use owner::check_owner;
 pub use preview::{StagePreview, State, count_rows, left_out_by_only, preview};
 pub use rows::{Compute, PreparedRows};
@@ -75,6 +80,7 @@ pub fn run(
     if let Some(error) = nothing_can_run(plan) {
         return Err(error);
     }
+    let executors = executors(project, plan, options.on.as_deref())?;
     let clock = Instant::now();
     let id = store.new_run_id(SystemTime::now());
     store.begin_run(&id)?;
@@ -88,7 +94,7 @@ pub fn run(
     let owns_results = !options.ephemeral && plan.request.set.is_empty();
     let replaces = owns_results.then(|| snapshot.latest());
     let keep_failed = options.keep_failed;
-    let run = Run { project, store, plan, id, replaces, keep_failed, sandbox: OnceLock::new() };
+    let run = Run { project, store, plan, id, replaces, keep_failed, job: None, sandbox: OnceLock::new() };
     let (sender, receiver) = mpsc::channel();
     *interrupts.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(sender.clone());
     let hashed = sources.learn(&plan.raw_files(), |done, total| {
@@ -97,7 +103,13 @@ pub fn run(
     });
     let mut summary = if hashed {
         thread::scope(|scope| {
-            let executor = Local::new(&run, &options.machine, scope, (sender, &receiver));
+            let local = Local::new(&run, &options.machine, scope, (sender.clone(), &receiver));
+            let cluster = |decl| {
+                let expected = |stage: &str| snapshot.seconds_somewhere(stage);
+                Cluster::new(&run, decl, scope, sender.clone(), expected)
+            };
+            let clusters = executors.iter().map(|(name, decl)| (name.clone(), cluster(decl))).collect();
+            let executor = Mixed::new(local, clusters, options.on.clone());
             Scheduler::new(&run, options, &mut sources, snapshot, &mut report, executor).schedule()
         })
     } else {
@@ -139,6 +151,23 @@ fn nothing_can_run(plan: &Plan) -> Option<Error> {
     }
     let first = plan.stages.iter().find_map(|stage| stage.missing.values().next())?;
     blocked.iter().all(|blocked| *blocked).then(|| first.error())
+}
+
+/// The clusters on which stages of the plan run, by name.
+///
+/// # Errors
+/// Returns an error if one is not declared, or if its nodes cannot see the store.
+fn executors(project: &Project, plan: &Plan, on: Option<&str>) -> Result<BTreeMap<String, ExecutorDecl>> {
+    let named: BTreeSet<&str> =
+        plan.stages.iter().filter_map(|stage| cluster_of(&stage.resources, on)).collect();
+    named
+        .into_iter()
+        .map(|name| {
+            let decl = project.executor(name)?;
+            check_store(&decl, project)?;
+            Ok((name.to_owned(), decl))
+        })
+        .collect()
 }
 
 fn started(id: &str, plan: &Plan) -> Event {

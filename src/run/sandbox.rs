@@ -20,6 +20,8 @@ use crate::store::{Lock, Staging, Store, move_folder, open_to_owner, remove_fold
 pub(super) struct RunSandbox {
     /// Supervisor process of the running workers.
     pub supervisor: ProcessSupervisor,
+    /// Id of the process that starts the workers: of the run or, on a cluster, of a job.
+    pub id: String,
     /// Folder that workers write to, on the store's file system.
     pub staging: Staging,
     /// Git revision of the project, with `+` if tracked files were changed; `None` without git.
@@ -37,11 +39,11 @@ pub(super) struct RunSandbox {
 }
 
 impl RunSandbox {
-    /// Creates the sandbox of the run `id`, and removes the files that killed runs left.
+    /// Creates the sandbox of the process `id`, and removes the files that killed runs left.
     ///
     /// # Errors
     /// Returns an error if the store cannot be written.
-    pub(super) fn new(project: &Project, store: &Store, id: &str) -> Result<Self> {
+    pub(super) fn new(project: &Project, store: &Store, id: &str, revision: Option<String>) -> Result<Self> {
         let confines = project.sandbox != Sandbox::Off && can_confine();
         if project.sandbox == Sandbox::Strict && !confines {
             return Err(Error::user_error(
@@ -54,12 +56,12 @@ impl RunSandbox {
         create_cache();
         let shared = store.shared()?;
         let staging = store.run_staging(id)?;
-        store.run_dir(id).create_logs()?;
         let supervisor = ProcessSupervisor::new(id, staging.path())?;
         Ok(Self {
             supervisor,
+            id: id.to_owned(),
             staging,
-            revision: revision(project),
+            revision,
             confines,
             copies_inputs: !confines && project.sandbox != Sandbox::Off,
             warned: AtomicBool::new(false),
@@ -136,7 +138,8 @@ pub(super) const OUT: &str = "out";
 /// Name of the file with the request to a worker.
 pub(super) const REQUEST: &str = "request.json";
 
-fn revision(project: &Project) -> Option<String> {
+/// Git revision of the project, with `+` if tracked files were changed; `None` without git.
+pub(super) fn revision(project: &Project) -> Option<String> {
     let git = |arguments: &[&str]| {
         let output = Command::new("git").arg("-C").arg(&project.root).args(arguments).output().ok()?;
         output.status.success().then(|| String::from_utf8_lossy(&output.stdout).trim().to_owned())

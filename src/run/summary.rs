@@ -16,6 +16,8 @@ pub struct RunOptions {
     pub machine: Machine,
     /// Stages that are computed even if their result is in the store.
     pub force: BTreeSet<String>,
+    /// Executor of the stages that name none; `None` for this machine.
+    pub on: Option<String>,
     /// If given, only these stages may be computed.
     pub only: Option<BTreeSet<String>>,
     /// The plan before stages were selected; none if all were.

@@ -175,10 +175,10 @@ pub fn name_below(file: &Path, base: &Path) -> String {
 }
 
 /// Raw files and code of an action, with the contents from which its key was computed.
-#[derive(Debug)]
+#[derive(Debug, Deserialize, Serialize)]
 pub struct Watch(Vec<Watched>);
 
-#[derive(Debug)]
+#[derive(Debug, Deserialize, Serialize)]
 struct Watched {
     path: PathBuf,
     digest: Digest,

@@ -36,6 +36,7 @@ mod rows;
 mod schemas;
 mod setup;
 mod shared;
+mod slurm;
 #[path = "../snapshot.rs"]
 mod snapshot;
 mod sources;

@@ -30,6 +30,12 @@ impl Run {
         events.filter_map(|e| e["stage"].as_str()).collect()
     }
 
+    /// Events of a run that printed them and succeeded.
+    pub(crate) fn parse(output: &Output) -> Self {
+        assert!(output.status.success(), "{}", text(&output.stderr));
+        Self(text(&output.stdout).lines().map(|line| serde_json::from_str(line).expect("an event")).collect())
+    }
+
     pub(crate) fn events(&self) -> &[Value] {
         &self.0
     }

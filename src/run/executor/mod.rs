@@ -1,6 +1,8 @@
 //! Interface between the scheduler and the machines that perform actions.
 
+pub(super) mod cluster;
 pub(super) mod local;
+pub(super) mod mixed;
 #[cfg(test)]
 pub(super) mod mock;
 mod ready;

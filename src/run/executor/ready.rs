@@ -1,6 +1,6 @@
 //! Queue of the actions that could start now.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use callsheet_worker::error::{Error, Result};
 
@@ -30,6 +30,8 @@ pub(in crate::run) struct ReadyQueue<'q, 'a> {
     stages: &'a [StageInstance],
     waiting: &'q mut BTreeMap<(Priority, ActionId), Ready>,
     make: Make<'q, 'a>,
+    /// Actions that wait for another executor.
+    hidden: BTreeSet<(Priority, ActionId)>,
     /// Actions whose inputs cannot be read.
     pub failed: Vec<(ActionId, Error)>,
 }
@@ -41,12 +43,18 @@ impl<'q, 'a> ReadyQueue<'q, 'a> {
         waiting: &'q mut BTreeMap<(Priority, ActionId), Ready>,
         make: Make<'q, 'a>,
     ) -> Self {
-        Self { stages, waiting, make, failed: Vec::new() }
+        Self { stages, waiting, make, hidden: BTreeSet::new(), failed: Vec::new() }
     }
 
     /// Returns the waiting actions with the resources that they need, the most urgent first.
     pub(in crate::run) fn waiting(&self) -> Vec<((Priority, ActionId), &'a ResourcesDecl)> {
-        self.waiting.keys().map(|at| (*at, &self.stages[at.1].resources)).collect()
+        let waiting = self.waiting.keys().filter(|at| !self.hidden.contains(*at));
+        waiting.map(|at| (*at, &self.stages[at.1].resources)).collect()
+    }
+
+    /// Hides actions that wait for another executor.
+    pub(in crate::run) fn hide(&mut self, actions: BTreeSet<(Priority, ActionId)>) {
+        self.hidden = actions;
     }
 
     /// Takes an action. Returns `None` if it is not waiting, or if its inputs cannot be read; then it is

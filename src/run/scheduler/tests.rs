@@ -59,6 +59,7 @@ impl Case {
             id: "run".into(),
             replaces: None,
             keep_failed: false,
+            job: None,
             sandbox: OnceLock::new(),
         };
         let mut sources = Sources::load(&self.store, &self.project.root);

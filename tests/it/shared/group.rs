@@ -9,15 +9,15 @@ use std::process::{Command, Stdio};
 use crate::support::Project;
 
 /// Folder of a shared store whose runs count as dead after three seconds.
-pub(super) struct Group(tempfile::TempDir);
+pub(crate) struct Group(tempfile::TempDir);
 
 impl Group {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self::below(&std::env::temp_dir())
     }
 
     /// A shared store in a new folder of `folder`.
-    pub(super) fn below(folder: &Path) -> Self {
+    pub(crate) fn below(folder: &Path) -> Self {
         let folder = tempfile::tempdir_in(folder).expect("a folder");
         mode(folder.path(), 0o2775);
         let settings = "heartbeat = 0.2\nexpiry = 3.0\ngrace = 0.2\n";
@@ -25,12 +25,12 @@ impl Group {
         Self(folder)
     }
 
-    pub(super) fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         self.0.path()
     }
 
     /// Lets a project use this store.
-    pub(super) fn attach(&self, project: &Project) {
+    pub(crate) fn attach(&self, project: &Project) {
         let settings = project.read("callsheet.toml");
         project.write("callsheet.toml", &format!("store = {:?}\n{settings}", self.path()));
     }

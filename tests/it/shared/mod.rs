@@ -14,7 +14,8 @@ use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use crate::support::{MAIN, Project, Run, until, with_own_mounts};
-use group::{Group, mode};
+pub(crate) use group::Group;
+use group::mode;
 
 /// No files.
 fn none() -> Vec<PathBuf> {

@@ -55,6 +55,14 @@ impl<'s, 'a> Local<'s, 'a> {
         Self { run, scope, sender, receiver, threads, whole, free: whole.clone(), shares }
     }
 
+    /// Prepares the run for its first action.
+    ///
+    /// # Errors
+    /// Returns an error if the store cannot be written.
+    pub(in crate::run) fn begin(&self) -> Result<()> {
+        self.run.sandbox().map(drop)
+    }
+
     fn start(&self, id: ActionId, action: Action<'a>) {
         let (run, sender) = (self.run, self.sender.clone());
         self.threads.run(self.scope, move || {
@@ -80,7 +88,7 @@ impl<'a> Executor<'a> for Local<'_, 'a> {
     }
 
     fn offer(&mut self, ready: &mut ReadyQueue<'_, 'a>) -> Result<()> {
-        self.run.sandbox()?;
+        self.begin()?;
         for (at, wanted) in ready.waiting() {
             if self.free.cpus == 0 {
                 break;

@@ -1,0 +1,333 @@
+//! Tasks on a cluster: those that wait, and the jobs that perform the others. This file does no I/O and reads no clock, so
+//! that a simulation can drive it.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// Time since the run began.
+pub(super) type Moment = Duration;
+
+/// Number of a task in this run.
+pub(super) type TaskId = u64;
+
+/// Number of a submission in this run.
+pub(super) type BatchId = u64;
+
+/// Number of times that a task is submitted again after its job was lost.
+const MOST_LOST: u32 = 3;
+
+/// Resources of the jobs of one submission.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(in crate::run) struct Shape {
+    /// Position of the class among those of the executor.
+    pub class: usize,
+    pub cpus: usize,
+    /// Bytes of memory; 0 for the default of the partition.
+    pub memory: u64,
+    pub gpus: usize,
+    /// Longest duration of a job.
+    pub time: Option<Duration>,
+}
+
+/// A task that the queue takes.
+#[derive(Clone, Debug)]
+pub(super) struct NewTask {
+    /// Name of the stage, whose tasks take about as long as each other.
+    pub stage: String,
+    pub shape: Shape,
+    /// Expected duration in seconds, if a task of the stage has ended before.
+    pub seconds: Option<f64>,
+}
+
+/// A submission: an array of jobs, each with tasks that it performs one after another.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Submission {
+    pub batch: BatchId,
+    pub shape: Shape,
+    pub jobs: Vec<Vec<TaskId>>,
+}
+
+/// State of a job, as the cluster lists it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::run) enum JobState {
+    /// It waits to be started.
+    Pending,
+    /// It runs, or its processes are being ended.
+    Running,
+    /// It has ended, or the cluster does not know it any more.
+    Ended(JobEnd),
+}
+
+/// End of a job.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::run) enum JobEnd {
+    /// Its script ended.
+    Exited,
+    /// Its node failed.
+    NodeFailed,
+    /// Somebody cancelled it.
+    Cancelled,
+    /// It ran longer than its limit.
+    TimedOut,
+    /// It used more memory than it had.
+    OutOfMemory,
+    /// The cluster does not list it.
+    Unknown,
+}
+
+/// A task whose job ended without a word.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct LostTask {
+    pub task: TaskId,
+    pub end: JobEnd,
+    /// True if the task was put back, and is submitted again.
+    pub again: bool,
+}
+
+struct Task {
+    stage: String,
+    shape: Shape,
+    seconds: Option<f64>,
+    times_lost: u32,
+    place: Option<(BatchId, usize)>,
+}
+
+struct Batch {
+    jobs: Vec<Job>,
+    /// Number of jobs with tasks that have not ended.
+    open: usize,
+}
+
+struct Job {
+    tasks: Vec<TaskId>,
+    /// Time at which the job was first seen ended while tasks of it had no outcome.
+    ended: Option<Moment>,
+}
+
+/// Limits of a queue.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Limits {
+    /// Work of one job in seconds.
+    pub job_seconds: f64,
+    /// Largest number of jobs of tasks whose duration is unknown.
+    pub samples: usize,
+    /// Largest number of jobs in one submission.
+    pub array: usize,
+    /// Time between the end of a job and the moment at which its tasks without outcome count as lost.
+    pub grace: Duration,
+}
+
+/// Tasks that wait, and jobs that perform the others.
+pub(super) struct Queue {
+    limits: Limits,
+    tasks: BTreeMap<TaskId, Task>,
+    waiting: BTreeMap<Shape, Vec<TaskId>>,
+    batches: BTreeMap<BatchId, Batch>,
+    /// Mean duration of the tasks of a stage that have ended, and their number.
+    known: BTreeMap<String, (f64, u32)>,
+    /// Number of jobs of each stage with tasks of unknown duration.
+    samples: BTreeMap<String, usize>,
+    next_task: TaskId,
+    next_batch: BatchId,
+}
+
+impl Queue {
+    pub(super) fn new(limits: Limits) -> Self {
+        Self {
+            limits,
+            tasks: BTreeMap::new(),
+            waiting: BTreeMap::new(),
+            batches: BTreeMap::new(),
+            known: BTreeMap::new(),
+            samples: BTreeMap::new(),
+            next_task: 0,
+            next_batch: 0,
+        }
+    }
+
+    /// Adds a task at the end of the queue.
+    pub(super) fn add(&mut self, task: NewTask) -> TaskId {
+        let id = self.next_task;
+        self.next_task += 1;
+        let NewTask { stage, shape, seconds } = task;
+        self.waiting.entry(shape.clone()).or_default().push(id);
+        self.tasks.insert(id, Task { stage, shape, seconds, times_lost: 0, place: None });
+        id
+    }
+
+    /// Number of tasks that have not ended.
+    pub(super) fn len(&self) -> usize {
+        self.tasks.len()
+    }
+
+    /// Packs the waiting tasks into submissions. Tasks of unknown duration are not packed, and only a sample of them is
+    /// submitted: its durations decide how the others are packed.
+    pub(super) fn submissions(&mut self) -> Vec<Submission> {
+        let shapes: Vec<Shape> = self.waiting.keys().cloned().collect();
+        let mut submissions = Vec::new();
+        for shape in shapes {
+            loop {
+                let jobs = self.pack(&shape);
+                if jobs.is_empty() {
+                    break;
+                }
+                let batch = self.next_batch;
+                self.next_batch += 1;
+                for (index, tasks) in jobs.iter().enumerate() {
+                    for id in tasks {
+                        self.tasks.get_mut(id).expect("a task that waits").place = Some((batch, index));
+                    }
+                }
+                let open = jobs.len();
+                let of_batch = jobs.iter().map(|tasks| Job { tasks: tasks.clone(), ended: None }).collect();
+                self.batches.insert(batch, Batch { jobs: of_batch, open });
+                submissions.push(Submission { batch, shape: shape.clone(), jobs });
+            }
+        }
+        self.waiting.retain(|_, tasks| !tasks.is_empty());
+        submissions
+    }
+
+    /// Takes tasks of one shape for one submission, in their order.
+    fn pack(&mut self, shape: &Shape) -> Vec<Vec<TaskId>> {
+        let Some(waiting) = self.waiting.remove(shape) else { return Vec::new() };
+        let (mut jobs, mut open, mut filled) = (Vec::new(), Vec::new(), 0.0);
+        let mut left = Vec::new();
+        for id in waiting {
+            let task = &self.tasks[&id];
+            let seconds = self.known.get(&task.stage).map(|(mean, _)| *mean).or(task.seconds);
+            if jobs.len() + usize::from(!open.is_empty()) >= self.limits.array {
+                left.push(id);
+                continue;
+            }
+            let Some(seconds) = seconds else {
+                let samples = self.samples.entry(task.stage.clone()).or_default();
+                if *samples < self.limits.samples {
+                    *samples += 1;
+                    jobs.push(vec![id]);
+                } else {
+                    left.push(id);
+                }
+                continue;
+            };
+            open.push(id);
+            filled += seconds;
+            if filled >= self.limits.job_seconds {
+                jobs.push(std::mem::take(&mut open));
+                filled = 0.0;
+            }
+        }
+        if !open.is_empty() {
+            jobs.push(open);
+        }
+        self.waiting.insert(shape.clone(), left);
+        jobs
+    }
+
+    /// Puts back the tasks of a submission that the cluster did not accept.
+    pub(super) fn refused(&mut self, batch: BatchId) {
+        let Some(batch) = self.batches.remove(&batch) else { return };
+        let tasks: Vec<TaskId> = batch.jobs.into_iter().flat_map(|job| job.tasks).collect();
+        for id in tasks.iter().rev() {
+            self.put_back(*id);
+        }
+    }
+
+    fn put_back(&mut self, id: TaskId) {
+        let Some(task) = self.tasks.get_mut(&id) else { return };
+        task.place = None;
+        if let Some(samples) = self.samples.get_mut(&task.stage) {
+            *samples = samples.saturating_sub(1);
+        }
+        self.waiting.entry(task.shape.clone()).or_default().insert(0, id);
+    }
+
+    /// Puts back a task whose work another run had begun.
+    pub(super) fn again(&mut self, id: TaskId) {
+        if self.tasks.get(&id).is_some_and(|task| task.place.is_some()) {
+            self.leave_job(id);
+            self.put_back(id);
+        }
+    }
+
+    /// Removes a task that has ended, after this number of seconds if it was computed.
+    pub(super) fn ended(&mut self, id: TaskId, seconds: Option<f64>) {
+        self.leave_job(id);
+        let Some(task) = self.tasks.remove(&id) else { return };
+        if let Some(waiting) = self.waiting.get_mut(&task.shape) {
+            waiting.retain(|other| *other != id);
+        }
+        if let Some(seconds) = seconds {
+            let (mean, count) = self.known.entry(task.stage).or_default();
+            *count += 1;
+            *mean += (seconds - *mean) / f64::from(*count);
+        }
+    }
+
+    fn leave_job(&mut self, id: TaskId) {
+        let Some((batch, index)) = self.tasks.get(&id).and_then(|task| task.place) else { return };
+        let Some(found) = self.batches.get_mut(&batch) else { return };
+        let job = &mut found.jobs[index];
+        job.tasks.retain(|other| *other != id);
+        if job.tasks.is_empty() {
+            found.open -= 1;
+            if found.open == 0 {
+                self.batches.remove(&batch);
+            }
+        }
+    }
+
+    /// Submissions with tasks that have not ended.
+    pub(super) fn batches(&self) -> impl Iterator<Item = BatchId> {
+        self.batches.keys().copied()
+    }
+
+    /// Jobs with tasks that have not ended.
+    pub(super) fn open_jobs(&self) -> impl Iterator<Item = (BatchId, usize, &[TaskId])> {
+        self.batches.iter().flat_map(|(batch, found)| {
+            let jobs = found.jobs.iter().enumerate().filter(|(_, job)| !job.tasks.is_empty());
+            jobs.map(|(index, job)| (*batch, index, job.tasks.as_slice()))
+        })
+    }
+
+    /// Takes a listing of all jobs. `state` returns the state of a job of a submission; `None` if the submission is so young
+    /// that it need not be listed. Returns the tasks that are lost.
+    pub(super) fn listed(
+        &mut self,
+        now: Moment,
+        state: impl Fn(BatchId, usize) -> Option<JobState>,
+    ) -> Vec<LostTask> {
+        let mut lost = Vec::new();
+        for (batch, found) in &mut self.batches {
+            for (index, job) in found.jobs.iter_mut().enumerate().filter(|(_, job)| !job.tasks.is_empty()) {
+                let Some(JobState::Ended(end)) = state(*batch, index) else {
+                    job.ended = None;
+                    continue;
+                };
+                // Its news may not be visible here yet.
+                if now.saturating_sub(*job.ended.get_or_insert(now)) >= self.limits.grace {
+                    lost.extend(job.tasks.iter().map(|task| (*task, end)));
+                }
+            }
+        }
+        let lost = lost.into_iter().map(|(task, end)| self.lose(task, end));
+        lost.collect()
+    }
+
+    /// Puts a lost task back, unless it was lost too often or its end would repeat.
+    fn lose(&mut self, id: TaskId, end: JobEnd) -> LostTask {
+        let task = self.tasks.get_mut(&id).expect("a task of a job");
+        task.times_lost += 1;
+        let repeats = matches!(end, JobEnd::Exited | JobEnd::Cancelled | JobEnd::OutOfMemory);
+        let again = !repeats && task.times_lost <= MOST_LOST;
+        self.leave_job(id);
+        if again {
+            self.put_back(id);
+        }
+        LostTask { task: id, end, again }
+    }
+}
+
+#[cfg(test)]
+#[path = "queue_tests.rs"]
+mod tests;

@@ -1,0 +1,120 @@
+use super::*;
+
+const LIMITS: Limits = Limits { job_seconds: 10.0, samples: 2, array: 100, grace: Duration::from_secs(5) };
+
+fn shape(class: usize) -> Shape {
+    Shape { class, cpus: 1, memory: 0, gpus: 0, time: None }
+}
+
+fn add(queue: &mut Queue, stage: &str, seconds: Option<f64>) -> TaskId {
+    queue.add(NewTask { stage: stage.to_owned(), shape: shape(0), seconds })
+}
+
+fn jobs(queue: &mut Queue) -> Vec<Vec<TaskId>> {
+    queue.submissions().into_iter().flat_map(|submission| submission.jobs).collect()
+}
+
+fn all(state: JobState) -> impl Fn(BatchId, usize) -> Option<JobState> {
+    move |_, _| Some(state)
+}
+
+const AT: fn(u64) -> Moment = Duration::from_secs;
+
+#[test]
+fn short_tasks_share_a_job_and_long_ones_do_not() {
+    let mut queue = Queue::new(LIMITS);
+    for seconds in [4.0, 4.0, 4.0, 30.0, 1.0] {
+        add(&mut queue, &format!("s{seconds}"), Some(seconds));
+    }
+    assert_eq!(jobs(&mut queue), [vec![0, 1, 2], vec![3], vec![4]]);
+    assert!(jobs(&mut queue).is_empty(), "each task is submitted once");
+}
+
+#[test]
+fn a_sample_of_tasks_of_unknown_duration_decides_how_the_others_are_packed() {
+    let mut queue = Queue::new(LIMITS);
+    (0..12).for_each(|_| _ = add(&mut queue, "s", None));
+    assert_eq!(jobs(&mut queue), [[0], [1]]);
+    assert!(jobs(&mut queue).is_empty());
+    queue.ended(0, Some(2.0));
+    assert_eq!(jobs(&mut queue), [vec![2, 3, 4, 5, 6], vec![7, 8, 9, 10, 11]]);
+}
+
+#[test]
+fn tasks_with_other_resources_are_another_submission() {
+    let mut queue = Queue::new(LIMITS);
+    let task = |class| NewTask { stage: "s".to_owned(), shape: shape(class), seconds: Some(1.0) };
+    for class in [0, 1, 0] {
+        queue.add(task(class));
+    }
+    let submissions = queue.submissions();
+    assert_eq!(submissions.iter().map(|s| s.shape.class).collect::<Vec<_>>(), [0, 1]);
+    assert_eq!(submissions[0].jobs, [[0, 2]]);
+}
+
+#[test]
+fn a_submission_has_at_most_as_many_jobs_as_the_cluster_allows() {
+    let mut queue = Queue::new(Limits { array: 3, ..LIMITS });
+    (0..7).for_each(|_| _ = add(&mut queue, "s", Some(10.0)));
+    assert_eq!(queue.submissions().iter().map(|s| s.jobs.len()).collect::<Vec<_>>(), [3, 3, 1]);
+}
+
+#[test]
+fn tasks_of_a_refused_submission_keep_their_place() {
+    let mut queue = Queue::new(LIMITS);
+    (0..3).for_each(|_| _ = add(&mut queue, "s", Some(10.0)));
+    let batch = queue.submissions()[0].batch;
+    queue.refused(batch);
+    add(&mut queue, "s", Some(10.0));
+    assert_eq!(jobs(&mut queue), [[0], [1], [2], [3]]);
+}
+
+#[test]
+fn a_task_is_lost_when_its_job_ended_some_time_ago_without_a_word() {
+    let mut queue = Queue::new(LIMITS);
+    add(&mut queue, "s", Some(10.0));
+    jobs(&mut queue);
+    let failed = all(JobState::Ended(JobEnd::NodeFailed));
+    assert!(queue.listed(AT(1), &failed).is_empty(), "its news may arrive");
+    assert!(queue.listed(AT(3), all(JobState::Running)).is_empty(), "the cluster started it again");
+    assert!(queue.listed(AT(7), &failed).is_empty());
+    assert_eq!(queue.listed(AT(12), &failed), [LostTask { task: 0, end: JobEnd::NodeFailed, again: true }]);
+    assert_eq!(jobs(&mut queue), [[0]], "it is submitted again");
+}
+
+#[test]
+fn a_task_that_is_lost_again_and_again_is_given_up() {
+    let mut queue = Queue::new(Limits { grace: Duration::ZERO, ..LIMITS });
+    add(&mut queue, "s", Some(10.0));
+    let mut again = Vec::new();
+    while !jobs(&mut queue).is_empty() {
+        again
+            .extend(queue.listed(AT(1), all(JobState::Ended(JobEnd::Unknown))).iter().map(|lost| lost.again));
+    }
+    assert_eq!(again, [true, true, true, false]);
+}
+
+#[test]
+fn a_job_that_was_cancelled_or_used_too_much_memory_is_not_repeated() {
+    for end in [JobEnd::Cancelled, JobEnd::OutOfMemory, JobEnd::Exited] {
+        let mut queue = Queue::new(Limits { grace: Duration::ZERO, ..LIMITS });
+        add(&mut queue, "s", Some(10.0));
+        jobs(&mut queue);
+        assert_eq!(queue.listed(AT(1), all(JobState::Ended(end))), [LostTask { task: 0, end, again: false }]);
+        assert!(jobs(&mut queue).is_empty());
+    }
+}
+
+#[test]
+fn tasks_that_have_ended_are_forgotten() {
+    let mut queue = Queue::new(LIMITS);
+    (0..4).for_each(|_| _ = add(&mut queue, "s", Some(6.0)));
+    jobs(&mut queue);
+    assert_eq!((queue.len(), queue.open_jobs().count()), (4, 2));
+    queue.ended(0, Some(6.0));
+    queue.ended(1, None);
+    assert_eq!((queue.len(), queue.open_jobs().count()), (2, 1));
+    queue.ended(2, None);
+    queue.ended(3, None);
+    assert_eq!((queue.len(), queue.batches().count()), (0, 0));
+}

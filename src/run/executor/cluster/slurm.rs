@@ -1,0 +1,299 @@
+//! Slurm: starts, lists and ends jobs by its programs.
+
+use std::collections::BTreeMap;
+use std::env;
+use std::io::Write;
+use std::process::{Command, Output, Stdio};
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
+
+use callsheet_worker::code::Code;
+use callsheet_worker::error::{Error, Result, suggest};
+use rustix::process::{Pid, Signal, kill_process};
+
+use super::queue::{JobEnd, JobState, Shape};
+use crate::declare::ExecutorDecl;
+
+/// Longest time for which a program of Slurm may work. A controller that does not answer makes them wait for minutes.
+const TIMEOUT: Duration = Duration::from_secs(60);
+
+/// Time before the end of a job at which it is told to write a checkpoint.
+const BEFORE_END: Duration = Duration::from_secs(120);
+
+/// Beginnings of what sbatch says when it may accept the jobs later.
+const LATER: [&str; 9] = [
+    "QOSMax",
+    "AssocMax",
+    "MaxSubmit",
+    "Job violates accounting/QOS policy",
+    "Slurm temporarily unable to accept job",
+    "Resource temporarily unavailable",
+    "Unable to contact slurm controller",
+    "Socket timed out",
+    "Connection refused",
+];
+
+/// Submission that was not accepted.
+#[derive(Debug)]
+pub(super) enum Refusal {
+    /// It may be accepted later, or was even accepted although the answer was lost.
+    Later(String),
+    /// It will never be accepted.
+    Never(Error),
+}
+
+/// How jobs are ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum End {
+    /// Jobs that wait are cancelled; jobs that run are asked to end.
+    Clean,
+    /// All jobs are killed.
+    Now,
+}
+
+/// A job, as Slurm lists it.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Listed {
+    /// Name of its submission.
+    pub name: String,
+    /// Id of its array.
+    pub array: String,
+    /// Position in the array.
+    pub index: usize,
+    pub state: JobState,
+    /// Reason why it waits, as Slurm calls it.
+    pub reason: String,
+}
+
+/// An array of jobs to start.
+pub(super) struct Array<'a> {
+    pub name: &'a str,
+    pub jobs: usize,
+    pub shape: &'a Shape,
+    /// Pattern of the paths of the jobs' own output.
+    pub log: String,
+    pub script: String,
+}
+
+/// Starts an array of jobs. Returns its id.
+pub(super) fn start(decl: &ExecutorDecl, array: &Array) -> Result<String, Refusal> {
+    let output = slurm("sbatch", &arguments(decl, array), array.script.as_bytes()).map_err(Refusal::Never)?;
+    let Some(output) = output else {
+        return Err(Refusal::Later("sbatch did not answer within a minute".to_owned()));
+    };
+    let said = String::from_utf8_lossy(&output.stderr).trim().to_owned();
+    if output.status.success() {
+        let id = String::from_utf8_lossy(&output.stdout);
+        return Ok(id.trim().split(';').next().unwrap_or_default().to_owned());
+    }
+    if LATER.iter().any(|known| said.contains(known)) {
+        return Err(Refusal::Later(said.replace("sbatch: error: ", "").replace('\n', "; ")));
+    }
+    Err(Refusal::Never(refused(decl, array.shape, &said)))
+}
+
+fn arguments(decl: &ExecutorDecl, array: &Array) -> Vec<String> {
+    let (shape, class) = (array.shape, &decl.classes[array.shape.class]);
+    let mut words = vec![
+        "--parsable".to_owned(),
+        format!("--job-name={}", array.name),
+        format!("--array=0-{}%{}", array.jobs - 1, decl.max_jobs),
+        format!("--output={}", array.log),
+        "--open-mode=append".to_owned(),
+        "--export=NIL".to_owned(),
+        "--requeue".to_owned(),
+        "--nodes=1".to_owned(),
+        "--ntasks=1".to_owned(),
+        format!("--cpus-per-task={}", shape.cpus),
+        format!("--signal=B:USR2@{}", BEFORE_END.as_secs()),
+    ];
+    let mut option = |name: &str, value: Option<String>| {
+        words.extend(value.map(|value| format!("--{name}={value}")));
+    };
+    option("partition", class.partition.clone());
+    option("constraint", class.constraint.clone());
+    option("account", decl.account.clone());
+    option("qos", decl.qos.clone());
+    // Slurm counts memory in MiB.
+    option("mem", (shape.memory > 0).then(|| format!("{}M", shape.memory.div_ceil(1 << 20))));
+    let kind = class.gpu_type.as_ref().map(|kind| format!(":{kind}")).unwrap_or_default();
+    option("gres", (shape.gpus > 0).then(|| format!("gpu{kind}:{}", shape.gpus)));
+    option("time", shape.time.map(|time| minutes(Some(time))));
+    words.extend(decl.options.iter().cloned());
+    words
+}
+
+/// A time limit in the form of Slurm, which counts minutes.
+fn minutes(time: Option<Duration>) -> String {
+    time.unwrap_or_default().as_secs().div_ceil(60).max(1).to_string()
+}
+
+/// Error for a submission that can never be accepted.
+fn refused(decl: &ExecutorDecl, shape: &Shape, said: &str) -> Error {
+    let (name, class) = (&decl.name, &decl.classes[shape.class]);
+    let lower = said.to_lowercase();
+    let of = |what: &str, value: &Option<String>| match value {
+        Some(value) => format!("the {what} `{value}` of executor `{name}` is not valid"),
+        None => format!("executor `{name}` needs {what}"),
+    };
+    let (message, help) = if lower.contains("partition") && !lower.contains("account") {
+        let known = partitions();
+        let wanted = class.partition.as_deref().unwrap_or_default();
+        (of("partition", &class.partition), suggest(wanted, known.iter().map(String::as_str)))
+    } else if lower.contains("account") {
+        (
+            of("account", &decl.account),
+            "ask for your accounts, e.g. with `sacctmgr show associations user=$USER`".to_owned(),
+        )
+    } else if lower.contains("qos") {
+        (of("qos", &decl.qos), "ask for the qualities of service that your account may use".to_owned())
+    } else if lower.contains("gres") {
+        let kind = class.gpu_type.as_deref().unwrap_or("any");
+        (
+            format!("executor `{name}` has no {} GPUs of type {kind} in this class", shape.gpus),
+            "correct `gpus` and `gpu_type` of the class; `callsheet executors detect` prints what the cluster has".to_owned(),
+        )
+    } else {
+        (
+            format!("Slurm does not accept jobs of executor `{name}`"),
+            "correct the classes of the executor; `callsheet executors detect` prints what the cluster has"
+                .to_owned(),
+        )
+    };
+    let said = said.replace("sbatch: error: ", "").replace('\n', "; ");
+    Error::user_error(Code::Resources, format!("{message}: {said}"), help)
+}
+
+/// Names of the partitions.
+fn partitions() -> Vec<String> {
+    let output = slurm("sinfo", &["-h".to_owned(), "-o".to_owned(), "%R".to_owned()], b"");
+    let text = output.ok().flatten().map(|output| String::from_utf8_lossy(&output.stdout).into_owned());
+    let mut names: Vec<String> =
+        text.unwrap_or_default().lines().map(|line| line.trim().to_owned()).collect();
+    names.sort();
+    names.dedup();
+    names
+}
+
+/// Lists the jobs of submissions with these names; `None` if Slurm does not answer now.
+///
+/// # Errors
+/// Returns an error if squeue cannot be started.
+pub(super) fn list(names: &[String]) -> Result<Option<Vec<Listed>>> {
+    let words = ["--me", "-h", "-t", "all", "-r", "-o", "%j|%F|%K|%T|%r"].map(str::to_owned);
+    let words: Vec<String> = words.into_iter().chain([format!("--name={}", names.join(","))]).collect();
+    let output = slurm("squeue", &words, b"")?.filter(|output| output.status.success());
+    Ok(output.map(|output| String::from_utf8_lossy(&output.stdout).lines().filter_map(parse).collect()))
+}
+
+fn parse(line: &str) -> Option<Listed> {
+    let fields: Vec<&str> = line.split('|').collect();
+    let [name, array, index, state, reason] = fields[..] else { return None };
+    Some(Listed {
+        name: name.to_owned(),
+        array: array.to_owned(),
+        index: index.parse().unwrap_or_default(),
+        state: state_of(state),
+        reason: reason.to_owned(),
+    })
+}
+
+fn state_of(name: &str) -> JobState {
+    match name {
+        "PENDING" | "CONFIGURING" | "REQUEUED" | "REQUEUE_FED" | "REQUEUE_HOLD" | "RESV_DEL_HOLD"
+        | "SPECIAL_EXIT" => JobState::Pending,
+        "COMPLETED" | "FAILED" => JobState::Ended(JobEnd::Exited),
+        "NODE_FAIL" | "BOOT_FAIL" | "PREEMPTED" | "REVOKED" => JobState::Ended(JobEnd::NodeFailed),
+        "CANCELLED" => JobState::Ended(JobEnd::Cancelled),
+        "TIMEOUT" | "DEADLINE" => JobState::Ended(JobEnd::TimedOut),
+        "OUT_OF_MEMORY" => JobState::Ended(JobEnd::OutOfMemory),
+        // RUNNING, COMPLETING, SUSPENDED, STOPPED, SIGNALING, STAGE_OUT, RESIZING
+        _ => JobState::Running,
+    }
+}
+
+/// Ends arrays of jobs.
+///
+/// # Errors
+/// Returns an error if scancel cannot be started.
+pub(super) fn end(arrays: &[String], how: End) -> Result<()> {
+    if arrays.is_empty() {
+        return Ok(());
+    }
+    let calls: &[&[&str]] = match how {
+        // The shell of a job passes no signal on: it is replaced by callsheet.
+        End::Clean => &[&["--quiet", "--state=PENDING"], &["--quiet", "--batch", "--signal=TERM"]],
+        End::Now => &[&["--quiet"]],
+    };
+    for words in calls {
+        let words: Vec<String> =
+            words.iter().map(|word| (*word).to_owned()).chain(arrays.iter().cloned()).collect();
+        // Jobs that have ended already are no failure.
+        slurm("scancel", &words, b"")?;
+    }
+    Ok(())
+}
+
+/// Runs a program of Slurm; `None` if it does not end in time.
+fn slurm(program: &str, words: &[String], input: &[u8]) -> Result<Option<Output>> {
+    let mut command = Command::new(program);
+    command.args(words).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    // A job that starts jobs must not pass on its own resources.
+    for (name, _) in env::vars_os() {
+        let text = name.to_string_lossy();
+        if text.starts_with("SLURM_") && text != "SLURM_CONF" {
+            command.env_remove(&name);
+        }
+    }
+    let mut child = command.spawn().map_err(|error| {
+        Error::user_error(
+            Code::MissingProgram,
+            format!("cannot start `{program}`: {error}"),
+            "run callsheet where Slurm's programs are on PATH, such as a login node of the cluster",
+        )
+    })?;
+    let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
+    if let Some(mut stdin) = child.stdin.take() {
+        // A program that does not read its input says why.
+        let _ = stdin.write_all(input);
+    }
+    let (sender, receiver) = mpsc::channel();
+    thread::spawn(move || {
+        let _ = sender.send(child.wait_with_output());
+    });
+    match receiver.recv_timeout(TIMEOUT) {
+        Ok(output) => Ok(output.ok()),
+        Err(_) => {
+            pid.map(|pid| kill_process(pid, Signal::KILL));
+            Ok(None)
+        }
+    }
+}
+
+/// States by submission and position, from a listing.
+pub(super) fn states(listed: &[Listed]) -> BTreeMap<(&str, usize), JobState> {
+    listed.iter().map(|job| ((job.name.as_str(), job.index), job.state)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_listing_is_read_whatever_the_reason_of_a_job() {
+        let job = parse("cs-a|12|3|PENDING|launch failed requeued held").expect("a job");
+        assert_eq!((job.name.as_str(), job.array.as_str(), job.index), ("cs-a", "12", 3));
+        assert_eq!((job.state, job.reason.as_str()), (JobState::Pending, "launch failed requeued held"));
+        assert_eq!(parse("cs-a|12|N/A|RUNNING|None").expect("a job").index, 0);
+        assert_eq!(parse("squeue: error"), None);
+        assert_eq!(state_of("NODE_FAIL"), JobState::Ended(JobEnd::NodeFailed));
+        assert_eq!(state_of("SUSPENDED"), JobState::Running);
+    }
+
+    #[test]
+    fn time_limits_are_rounded_up_to_minutes() {
+        let of = |seconds| minutes(Some(Duration::from_secs(seconds)));
+        assert_eq!([of(1), of(60), of(61), of(43_200)], ["1", "1", "2", "720"]);
+    }
+}

@@ -1,0 +1,109 @@
+//! Runs on a real Slurm.
+
+mod cluster;
+
+use std::fs;
+
+use crate::support::{MAIN, Project};
+use cluster::Cluster;
+
+/// Project with one raw file.
+fn minimal() -> Project {
+    let project = Project::minimal();
+    project.write("data/raw/a.txt", "a\n");
+    project
+}
+
+#[test]
+fn stages_run_on_a_cluster_and_their_results_are_those_of_one_machine() {
+    let Some(cluster) = Cluster::start(1) else { return };
+    let (project, local) = (minimal(), minimal());
+    cluster.attach(&project, "");
+    let settings = project.read("callsheet.toml");
+    project.write("callsheet.toml", &format!("environment = [\"SLURMD_NODENAME\"]\n{settings}"));
+    project.write(
+        "stages/copy/copy.sh",
+        &(local.read("stages/copy/copy.sh") + "echo \"on $SLURMD_NODENAME\"\n"),
+    );
+    local.write("stages/copy/copy.sh", &project.read("stages/copy/copy.sh"));
+    let run = cluster.run(&project, &MAIN);
+    assert_eq!(run.ran(), ["copy"]);
+    local.run(&MAIN);
+    assert_eq!(project.latest("copy.copy"), local.latest("copy.copy"));
+    let log = project.stdout(&["logs", "copy"]);
+    assert!(log.contains("on n1") || log.contains("on n2"), "{log}");
+    assert_eq!(cluster.run(&project, &MAIN).ran(), [""; 0]);
+    assert_eq!((cluster.calls("sbatch"), cluster.calls("srun"), cluster.calls("sacct")), (1, 0, 0));
+    assert!(cluster.slurm(&["sinfo", "-h"]).contains("idle"));
+}
+
+#[test]
+fn a_stage_that_fails_on_a_node_is_reported_as_on_one_machine() {
+    let Some(cluster) = Cluster::start(1) else { return };
+    let project = minimal();
+    cluster.attach(&project, "");
+    project.write("stages/copy/copy.sh", "echo no such image >&2; exit 3\n");
+    let (code, said) = cluster.callsheet(&project, &["run", "--on", "lab", "-p", "main", "-d", "", "-P", ""]);
+    assert_eq!(code, Some(1), "{said}");
+    assert!(said.contains("callsheet::worker_failed") && said.contains("no such image"), "{said}");
+}
+
+#[test]
+fn an_executor_that_cannot_work_is_refused_with_the_remedy() {
+    let project = minimal();
+    let run = [&["run", "--on", "lab"], &MAIN[..]].concat();
+    assert!(project.refused("unknown_name", &run).contains("unknown executor `lab`"));
+    let settings = project.read("callsheet.toml");
+    project.write("callsheet.toml", &format!("{settings}[executors.lab]\nkind = \"slurm\"\n"));
+    let error = project.refused("conflict", &run);
+    assert!(error.contains("needs a shared store") && error.contains("store attach"), "{error}");
+    project.write("callsheet.toml", &format!("{settings}[executors.lab]\nmax_jobs = 3\n"));
+    assert!(project.refused("declaration", &run).contains("has no `kind`"));
+    project.write("callsheet.toml", &format!("{settings}[executors.local]\nkind = \"slurm\"\n"));
+    assert!(project.refused("declaration", &run).contains("the machine where callsheet runs"));
+    let Some(cluster) = Cluster::start(1) else { return };
+    project.write("callsheet.toml", &settings);
+    cluster.attach(&project, "[[executors.lab.classes]]\npartition = \"gpu\"\ncpus = 2");
+    let (code, said) = cluster.callsheet(&project, &run);
+    assert!(
+        code == Some(1) && said.contains("partition `gpu`") && said.contains("use one of: main"),
+        "{said}"
+    );
+    let stage = project.read("stages/copy/stage.toml");
+    project.write("stages/copy/stage.toml", &format!("{stage}[resources]\ncpus = 4\n"));
+    let (_, said) = cluster.callsheet(&project, &run);
+    assert!(said.contains("needs 4 CPUs, but no class of executor `lab` has them"), "{said}");
+    assert!(said.contains("gpu (2 CPUs, 0 GPUs)"), "{said}");
+    // Without the cluster's programs on PATH.
+    project.write("stages/copy/stage.toml", &stage);
+    let output = project.command_with(&[("PATH", "/nowhere")], &run);
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(said.contains("cannot start `sbatch`") && said.contains("login node"), "{said}");
+}
+
+#[test]
+fn a_job_refuses_files_that_others_can_change_and_those_of_another_version() {
+    let Some(cluster) = Cluster::start(1) else { return };
+    let project = minimal();
+    cluster.attach(&project, "");
+    cluster.run(&project, &MAIN);
+    let run =
+        fs::read_dir(project.path("data/store/runs")).expect("runs").next().expect("a run").expect("a run");
+    let jobs = run.path().join("jobs");
+    let job = fs::read_dir(&jobs).expect("jobs").next().expect("a submission").expect("a submission").path();
+    let words = ["job", job.to_str().expect("UTF-8")];
+    let chmod = |mode: &str, path: &std::path::Path| {
+        let status = std::process::Command::new("chmod").arg(mode).arg(path).status();
+        assert!(status.expect("chmod starts").success());
+    };
+    chmod("g+w", &job.join("tasks-0.json"));
+    let error = project.refused("invalid_value", &words);
+    assert!(error.contains("can be changed by others"), "{error}");
+    chmod("g-w", &job.join("tasks-0.json"));
+    let spec = fs::read_to_string(job.join("job.json")).expect("read");
+    fs::write(job.join("job.json"), spec.replace("\"version\":\"", "\"version\":\"9")).expect("written");
+    let error = project.refused("unsupported", &words);
+    assert!(error.contains("but the run was started by callsheet 9"), "{error}");
+    fs::write(job.join("job.json"), "{").expect("written");
+    assert!(project.refused("unreadable", &words).contains("job.json"));
+}
