@@ -61,12 +61,15 @@ endif
 
 test-all: build # also the tests that take too long for every change: complete comparisons, other libraries, pages
 	$(MAKE) test ALL=1
-	$(MAKE) test-shared test-interop test-web test-serve parity wheel
+	$(MAKE) test-shared test-slurm test-interop test-web test-serve parity wheel
 	CALLSHEET_WHEEL="$$(ls target/wheels/callsheet-[0-9]*.whl)" $(MAKE) test-python
 	.toolchain/parity/bin/python bench/gpu/check.py --device cpu --seconds 1800 --out target/gpu-check.json
 
 test-shared: setup # tests a shared store on two mounts whose names are stale; needs bindfs and FUSE (apt-get install bindfs fuse3)
 	$(ALONE) CALLSHEET_MOUNTS=1 cargo nextest run -p callsheet --locked --run-ignored all -E 'test(shared::)'
+
+test-slurm: setup # tests runs on a real Slurm of two nodes on this machine (apt-get install --no-install-recommends slurm-wlm munge)
+	$(ALONE) CALLSHEET_SLURM=1 cargo nextest run -p callsheet --locked --run-ignored all -E 'test(/^slurm::/)'
 
 bench-shared: build # compares a shared store with a store of one project
 	python3 bench/shared.py

@@ -1,6 +1,6 @@
 //! `callsheet logs`.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -66,8 +66,8 @@ impl Logs {
             known.extend(declared(&project, &run.run.target).unwrap_or_default());
         }
         let stage = &one_instance(&known, stage)?;
-        let log = |run: &HistoryEntry| store.run_dir(&run.run.id).log(stage);
-        let found = running.or_else(|| runs.iter().find(|run| log(run).is_file()));
+        let logs = |run: &HistoryEntry| store.run_dir(&run.run.id).logs_of(stage);
+        let found = running.or_else(|| runs.iter().find(|run| !logs(run).is_empty()));
         let Some(run) = found else {
             let is_cached = |run: &HistoryEntry| {
                 run.run.stages.get(stage.as_str()).is_some_and(|result| result.state == StageState::Cached)
@@ -82,10 +82,15 @@ impl Logs {
             return Ok(SUCCESS);
         };
         say(&format!("run {}", run.run.id));
-        let mut tail = Tail::default();
+        let mut tails: BTreeMap<PathBuf, Tail> = BTreeMap::new();
         loop {
             let ended = !self.follow || !is_running(&store, &run.run.id);
-            if !print_on(&log(run), &mut tail)? || ended {
+            for log in logs(run) {
+                if !print_on(&log, tails.entry(log.clone()).or_default())? {
+                    return Ok(SUCCESS);
+                }
+            }
+            if ended {
                 return Ok(SUCCESS);
             }
             thread::sleep(PAUSE);

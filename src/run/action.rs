@@ -20,7 +20,7 @@ use super::executor::Update;
 use super::executor::local::ProcessSupervisor;
 use super::executor::share::Share;
 use super::publish::{publish, written_to};
-use super::rows::Files;
+use super::rows::{ComputedRows, Files};
 use super::sandbox::{OUT, RunSandbox};
 use crate::declare::Role;
 use crate::key::ActionKey;
@@ -61,6 +61,10 @@ pub(super) struct Action<'a> {
     pub watch: Watch,
     /// Forces the action to run even if its result is in the store.
     pub force: bool,
+    /// Rows that jobs on a cluster have computed for it: only its table is assembled.
+    pub computed_rows: Option<ComputedRows>,
+    /// Suffix of the name of its log, if several jobs work for it at one time.
+    pub log_suffix: Option<String>,
 }
 
 /// Result of an action.
@@ -76,6 +80,14 @@ pub(super) struct ActionOutput {
 }
 
 impl Action<'_> {
+    /// Name of its log.
+    pub(super) fn log_name(&self) -> String {
+        match &self.log_suffix {
+            Some(suffix) => format!("{}.{suffix}", self.stage.name),
+            None => self.stage.name.clone(),
+        }
+    }
+
     /// Runs the worker and publishes all outputs. Returns `None` if the run was stopped.
     pub(super) fn perform_whole(
         &self,
@@ -265,6 +277,7 @@ impl Action<'_> {
             sources: self.sources.clone(),
             input_rows: self.input_rows.clone(),
             computed_rows: None,
+            row_seconds: None,
         }
     }
 }

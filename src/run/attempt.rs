@@ -48,7 +48,7 @@ impl Action<'_> {
             fs::write(&request_path, text).io_context("cannot write", &request_path)?;
         }
         let kept = run.store.run_dir(&run.id);
-        let log = kept.log(&self.stage.name);
+        let log = kept.log(&self.log_name());
         let program = run.project.stage_program(decl)?;
         let shared = shared_by(&request, &place.shared_folders);
         command[0] = program.clone().into();

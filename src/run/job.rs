@@ -4,9 +4,9 @@
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::sync::{Arc, OnceLock};
 use std::thread;
 use std::time::Duration;
 
@@ -17,9 +17,11 @@ use serde::de::DeserializeOwned;
 
 use super::context::{JobContext, Run};
 use super::executor::{Outcome, Update};
-use super::task::{FORMAT, JobDir, JobSpec, NewsWriter, TaskEnd, TaskError, TaskNews, TaskSpec, TaskUpdate};
+use super::task::{
+    FORMAT, JobDir, JobSpec, NewsWriter, Task, TaskEnd, TaskError, TaskNews, TaskUpdate, VERSION,
+};
 use crate::declare::engine;
-use crate::store::{Store, digest_file};
+use crate::store::{OF_JOB, Store};
 
 /// Time between two looks at signals.
 const PAUSE: Duration = Duration::from_millis(50);
@@ -58,7 +60,7 @@ pub fn perform_job(dir: &Path, node: &NodeResources, signals: Receiver<JobSignal
     check_owner(&dir.0)?;
     let spec: JobSpec = read_own(&dir.spec())?;
     check_engine(&spec)?;
-    let tasks: Vec<TaskSpec> = read_own(&dir.tasks(node.index))?;
+    let tasks: Vec<Task> = read_own(&dir.tasks(node.index))?;
     let store = Store::of(&spec.project)?;
     let plan = spec.plan();
     let id = format!("{}-j{}-{}", spec.run, node.job, node.restart);
@@ -78,9 +80,8 @@ pub fn perform_job(dir: &Path, node: &NodeResources, signals: Receiver<JobSignal
         let (run, ended) = (&run, &ended);
         scope.spawn(move || obey(run, signals, ended));
         let done = tasks.into_iter().enumerate().try_for_each(|(number, task)| {
-            let end = perform(run, task, node, |update| {
-                let _ = news.tell(&TaskNews { task: number, update });
-            });
+            let end =
+                perform(run, (number, task), node, |update| news.tell(&TaskNews { task: number, update }));
             news.tell(&TaskNews { task: number, update: TaskUpdate::Ended(end) })
         });
         ended.store(true, Ordering::Relaxed);
@@ -90,29 +91,49 @@ pub fn perform_job(dir: &Path, node: &NodeResources, signals: Receiver<JobSignal
 }
 
 /// Performs a task, and passes on what happens.
-fn perform(run: &Run, task: TaskSpec, node: &NodeResources, tell: impl Fn(TaskUpdate)) -> TaskEnd {
-    let outcome = task.stage().and_then(|stage| {
+fn perform(
+    run: &Run,
+    (number, task): (usize, Task),
+    node: &NodeResources,
+    tell: impl Fn(TaskUpdate) -> Result<()>,
+) -> TaskEnd {
+    let Task { action, shard } = task;
+    let outcome = action.stage().and_then(|stage| {
         let mut leased = None;
-        let action = task.action(&stage, node.cpus, node.gpus.clone());
-        let outcome = action.perform(run, |update| match update {
-            Update::Waiting(holder) => leased = Some(holder),
-            Update::Started { resumes } => tell(TaskUpdate::Started(resumes)),
-            Update::Rows { missing, of } => tell(TaskUpdate::Rows { missing, of }),
-            Update::Worker(event) => tell(TaskUpdate::Worker(event)),
-            Update::Retry(error, pause) => {
-                tell(TaskUpdate::Retry(TaskError::from(&error), pause.as_secs_f64()));
-            }
-            Update::Released | Update::Ended(_) => {}
-        })?;
-        Ok((outcome, leased))
+        let mut action = Arc::unwrap_or_clone(action).action(&stage, node.cpus, node.gpus.clone());
+        action.log_suffix = shard.is_some().then(|| format!("{OF_JOB}{}-{number}", node.job));
+        let mut say = |update| {
+            let news = match update {
+                Update::Waiting(holder) => {
+                    leased = Some(holder);
+                    return;
+                }
+                Update::Started { resumes } => TaskUpdate::Started(resumes),
+                Update::Rows { missing, of } => TaskUpdate::Rows { missing, of },
+                Update::Worker(event) => TaskUpdate::Worker(event),
+                Update::Retry(error, pause) => {
+                    TaskUpdate::Retry(TaskError::from(&error), pause.as_secs_f64())
+                }
+                Update::Released | Update::Ended(_) => return,
+            };
+            // Progress that cannot be written does not stop the work.
+            let _ = tell(news);
+        };
+        let Some(shard) = shard else {
+            let outcome = action.perform(run, &mut say)?;
+            return Ok(match outcome {
+                Outcome::Taken(head) => TaskEnd::Taken(head),
+                Outcome::ActionOutput(head) => TaskEnd::Computed(head),
+                Outcome::Stopped => match leased.filter(|_| !stopping(run)) {
+                    Some(holder) => TaskEnd::Leased(holder),
+                    None => TaskEnd::Stopped,
+                },
+            });
+        };
+        let is_whole = action.perform_shard(run, &shard, &mut say, |part| tell(TaskUpdate::Part(part)))?;
+        Ok(if is_whole { TaskEnd::Shard } else { TaskEnd::Stopped })
     });
-    match outcome {
-        Ok((Outcome::Taken(head), _)) => TaskEnd::Taken(head),
-        Ok((Outcome::ActionOutput(head), _)) => TaskEnd::Computed(head),
-        Ok((Outcome::Stopped, Some(holder))) if !stopping(run) => TaskEnd::Leased(holder),
-        Ok((Outcome::Stopped, _)) => TaskEnd::Stopped,
-        Err(error) => TaskEnd::Failed(TaskError::from(&error)),
-    }
+    outcome.unwrap_or_else(|error| TaskEnd::Failed(TaskError::from(&error)))
 }
 
 fn stopping(run: &Run) -> bool {
@@ -175,15 +196,13 @@ fn check_owner(path: &Path) -> Result<()> {
 
 /// Rejects the files of another version of callsheet.
 fn check_engine(spec: &JobSpec) -> Result<()> {
-    let (own, path) = (env!("CARGO_PKG_VERSION"), engine()?);
-    let wanted = &spec.engine;
-    let same_file = || digest_file(&path).is_ok_and(|digest| digest == wanted.digest);
-    if spec.format == FORMAT && wanted.version == own && same_file() {
+    let (wanted, path) = (&spec.engine, engine()?);
+    if spec.format == FORMAT && wanted.is_this() {
         return Ok(());
     }
-    let difference = match wanted.version == own {
-        true => format!("is another build of callsheet {own}"),
-        false => format!("is callsheet {own}, but the run was started by callsheet {}", wanted.version),
+    let difference = match wanted.version == VERSION {
+        true => format!("is another build of callsheet {VERSION}"),
+        false => format!("is callsheet {VERSION}, but the run was started by callsheet {}", wanted.version),
     };
     Err(Error::user_error(
         Code::Unsupported,

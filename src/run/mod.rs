@@ -46,10 +46,11 @@ use crate::store::{RunRecord, Sources, Store};
 use crate::target::Target;
 use context::Run;
 use executor::News;
-use executor::cluster::{Cluster, check_store};
+use executor::cluster::{Cluster, Known, check_store};
 use executor::local::Local;
 use executor::mixed::{Mixed, cluster_of};
 use recorder::Recorder;
+use rows::Rate;
 use scheduler::Scheduler;
 
 pub use debug::{DebugJob, prepare_debug};
@@ -105,8 +106,12 @@ pub fn run(
         thread::scope(|scope| {
             let local = Local::new(&run, &options.machine, scope, (sender.clone(), &receiver));
             let cluster = |decl| {
-                let expected = |stage: &str| snapshot.seconds_somewhere(stage);
-                Cluster::new(&run, decl, scope, sender.clone(), expected)
+                let row = |stage: &str| snapshot.row_seconds(store, stage);
+                let known = Known {
+                    seconds: Box::new(|stage| snapshot.seconds_somewhere(stage)),
+                    rate: Box::new(move |stage| Some(Rate { start: 0.0, row: row(stage)? })),
+                };
+                Cluster::new(&run, decl, scope, sender.clone(), known)
             };
             let clusters = executors.iter().map(|(name, decl)| (name.clone(), cluster(decl))).collect();
             let executor = Mixed::new(local, clusters, options.on.clone());

@@ -32,7 +32,9 @@ impl Action<'_> {
             return Ok(Outcome::Stopped);
         };
         let resumes = scratch.is_used();
-        say(Update::Started { resumes });
+        if self.computed_rows.is_none() {
+            say(Update::Started { resumes });
+        }
         let clock = Instant::now();
         let began = SystemTime::now();
         let mut say = |update| {
@@ -51,9 +53,13 @@ impl Action<'_> {
         };
         self.check_unchanged(run.store)?;
         run.store.sync(&fresh)?;
-        let seconds = clock.elapsed().as_secs_f64();
+        let before = self.computed_rows.as_ref().map_or(0.0, |computed| computed.seconds);
+        let seconds = before + clock.elapsed().as_secs_f64();
         let provenance = self.provenance(run, place, began, seconds, peak_memory);
-        let provenance = Provenance { computed_rows: computed, ..provenance };
+        let on_jobs = self.computed_rows.as_ref().and_then(|computed| computed.row_seconds);
+        let here = computed.filter(|rows| *rows > 0).map(|rows| seconds / rows as f64);
+        let row_seconds = if self.computed_rows.is_some() { on_jobs } else { here };
+        let provenance = Provenance { computed_rows: computed, row_seconds, ..provenance };
         let head = self.commit(run, claim, Record::new(self.key.clone(), outputs, provenance), &mut say)?;
         // The checkpoints are not needed any more, unless a longer budget may resume from them.
         if self.key.budget.is_empty() && self.keeps_checkpoints() {

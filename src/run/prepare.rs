@@ -91,5 +91,7 @@ pub(super) fn prepare<'a, 'o>(
         share,
         watch,
         force,
+        computed_rows: None,
+        log_suffix: None,
     })
 }

@@ -115,6 +115,11 @@ impl StoreSnapshot {
         keys.get(&stage.name).copied()
     }
 
+    /// Returns the seconds of work for each row of a row-wise stage, in its latest result.
+    pub(super) fn row_seconds(&self, store: &Store, stage: &str) -> Option<f64> {
+        store.record(&self.last(stage)?.key)?.provenance.row_seconds
+    }
+
     /// Returns true if `head` equals the latest action of a stage, and its artifacts are intact and shown.
     pub fn shows(&self, stage: &str, head: &LatestResult) -> bool {
         self.fresh.contains(stage) && self.heads.get(stage).is_some_and(|shown| **shown == *head)

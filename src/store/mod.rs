@@ -70,7 +70,7 @@ pub use provenance::Provenance;
 pub use record::Record;
 pub use root::{FORMAT, SHARED_FORMAT, Store};
 pub use rows::{RowDigests, Segment};
-pub use run_dir::RunDir;
+pub use run_dir::{OF_JOB, RunDir};
 pub use runs::{RunRecord, StageResult, position};
 pub use scratch::Scratch;
 pub use shared::check::{Kept, StoreCheck, check_store};

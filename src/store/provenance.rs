@@ -49,4 +49,7 @@ pub struct Provenance {
     /// Number of rows that a row-wise stage computed; the others were in the store.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub computed_rows: Option<u64>,
+    /// Seconds of work for each of these rows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub row_seconds: Option<f64>,
 }

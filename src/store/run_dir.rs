@@ -19,6 +19,9 @@ impl Store {
     }
 }
 
+/// Beginning of the suffix of a log that belongs to one job of a stage.
+pub const OF_JOB: &str = "job-";
+
 impl RunDir {
     /// Path of the folder. Pictures are in its subfolder `images/`, TensorBoard files in `tensorboard/`.
     pub fn path(&self) -> &Path {
@@ -38,6 +41,18 @@ impl RunDir {
     /// Log of a stage: stdout and stderr of its worker.
     pub fn log(&self, stage: &str) -> PathBuf {
         self.logs().join(format!("{stage}.log"))
+    }
+
+    /// Logs of a stage that exist: of its worker or, if jobs on a cluster computed its rows, of the worker of each job.
+    pub fn logs_of(&self, stage: &str) -> Vec<PathBuf> {
+        let entries = fs::read_dir(self.logs()).into_iter().flatten().flatten();
+        let (own, of_job) = (format!("{stage}.log"), format!("{stage}.{OF_JOB}"));
+        let is_of_stage = |name: &str| name == own || name.starts_with(&of_job);
+        let names = entries.filter_map(|entry| entry.file_name().into_string().ok());
+        let mut paths: Vec<PathBuf> =
+            names.filter(|name| is_of_stage(name)).map(|name| self.logs().join(name)).collect();
+        paths.sort();
+        paths
     }
 
     /// Folder of a stage's worker that failed, if it is kept.

@@ -175,7 +175,7 @@ pub fn name_below(file: &Path, base: &Path) -> String {
 }
 
 /// Raw files and code of an action, with the contents from which its key was computed.
-#[derive(Debug, Deserialize, Serialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct Watch(Vec<Watched>);
 
 #[derive(Debug, Deserialize, Serialize)]
@@ -204,6 +204,13 @@ impl Watch {
     /// file that was touched, or replaced by an equal one, has not changed.
     pub fn changed(&self) -> Option<&Path> {
         self.0.iter().find(|file| !file.unchanged()).map(|file| file.path.as_path())
+    }
+}
+
+impl Clone for Watched {
+    fn clone(&self) -> Self {
+        let stamp = self.stamp.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        Self { path: self.path.clone(), digest: self.digest, stamp: Mutex::new(stamp) }
     }
 }
 

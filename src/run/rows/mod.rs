@@ -5,6 +5,7 @@
 //! one table is therefore reused in any other.
 
 mod assemble;
+mod computed;
 mod debug;
 mod index;
 mod ingest;
@@ -13,8 +14,11 @@ mod part;
 mod predicted;
 mod required;
 mod rowwise;
+mod shard;
 
+pub(super) use computed::ComputedRows;
 pub use debug::PreparedRows;
 pub use predicted::Compute;
 pub(crate) use predicted::PredictedTable;
 pub(super) use required::Files;
+pub(super) use shard::{Piece, Planned, Rate, RowPlan, Shard, ShardPart};

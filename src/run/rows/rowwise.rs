@@ -31,18 +31,18 @@ use crate::run::sandbox::RunSandbox;
 use crate::store::{LockName, Object, Segment, Store};
 
 /// A row-wise action, with its files and names.
-struct Rowwise<'a> {
-    action: &'a Action<'a>,
-    rows: &'a RowsDecl,
-    pool: Digest,
+pub(super) struct Rowwise<'a> {
+    pub action: &'a Action<'a>,
+    pub rows: &'a RowsDecl,
+    pub pool: Digest,
     /// Path of the input table.
-    table: PathBuf,
-    wanted: RequiredRows,
-    request: WorkRequest,
+    pub table: PathBuf,
+    pub wanted: RequiredRows,
+    pub request: WorkRequest,
     /// Folder with the rows that the worker gets, and the rows that it returns.
-    spool: PathBuf,
+    pub spool: PathBuf,
     /// Segments whose rows are computed again.
-    outdated: BTreeSet<Digest>,
+    pub outdated: BTreeSet<Digest>,
 }
 
 impl Action<'_> {
@@ -56,12 +56,18 @@ impl Action<'_> {
         say: &mut impl FnMut(Update),
     ) -> Result<Option<ActionOutput>> {
         let pool = self.key.pool().expect("the key of a row-wise stage has its rows");
-        let claim = run.store.claim_work(&LockName::Rows(&pool), &run.id, wait_unless_stopped(place, say))?;
-        let Some(_claim) = claim else { return Ok(None) };
+        let mut _claim = None;
+        if self.computed_rows.is_none() {
+            _claim =
+                run.store.claim_work(&LockName::Rows(&pool), &run.id, wait_unless_stopped(place, say))?;
+            if _claim.is_none() {
+                return Ok(None);
+            }
+        }
         let mut rowwise = self.rowwise(run.store, rows, pool, request)?;
         let staging = run.store.staging()?;
-        let mut computed = 0;
-        let mut told = false;
+        let mut computed = self.computed_rows.as_ref().map_or(0, |computed| computed.rows);
+        let mut told = self.computed_rows.is_some();
         let done = self.attempts(place, say, |say| {
             let kept = rowwise.take(run.store, staging.path(), false)?;
             rowwise.renew(&kept);
@@ -72,30 +78,14 @@ impl Action<'_> {
                 say(Update::Rows { missing: computed, of: rowwise.wanted.keys.len() as u64 });
                 rowwise.diverged(&layout).into_iter().for_each(|event| say(Update::Worker(event)));
             }
-            if missing.is_empty() {
-                return Ok((Vec::new(), 0));
+            match &self.computed_rows {
+                _ if missing.is_empty() => Ok((Vec::new(), 0)),
+                Some(_) => Err(rowwise.disappeared(missing[0])),
+                None => rowwise.compute(run, place, &missing, staging.path(), say),
             }
-            rowwise.ask(&missing)?;
-            let folder = place.folder()?;
-            let worked = self.work(run, place, &rowwise.request, &folder, say);
-            let unchanged = worked.and_then(|peak_memory| {
-                if !place.supervisor.stopping() {
-                    self.check_unchanged(run.store)?;
-                }
-                Ok(peak_memory)
-            });
-            // Rows that were computed while a file changed may belong to either version: they are discarded.
-            if unchanged.as_ref().is_err_and(|error| error.kind() == Code::InputChanged) {
-                let _ = fs::remove_dir_all(&rowwise.spool);
-            }
-            let peak_memory = self.keep_failed(run, place, &folder, unchanged)?;
-            place.give(folder);
-            if place.supervisor.stopping() {
-                return Ok((Vec::new(), peak_memory));
-            }
-            Ok((rowwise.take(run.store, staging.path(), true)?, peak_memory))
         })?;
         let Some((returned, peak_memory)) = done else { return Ok(None) };
+        let peak_memory = self.computed_rows.as_ref().map_or(peak_memory, |computed| computed.peak_memory);
         rowwise.renew(&returned);
         say(Update::Released);
         let (object, fresh) = rowwise.publish(run.store, staging.path(), &returned)?;
@@ -112,23 +102,62 @@ impl Action<'_> {
         pool: Digest,
         request: WorkRequest,
     ) -> Result<Rowwise<'a>> {
-        if self.force {
+        if self.force && self.computed_rows.is_none() {
             store.forget_rows(&pool)?;
         }
         // Rows in a shared store cannot be forgotten, so that a forced action looks away from them.
-        let outdated = if self.force { store.segments(&pool)? } else { Vec::new() };
+        let outdated = match &self.computed_rows {
+            Some(computed) => computed.outdated.clone(),
+            None if self.force => store.segments(&pool)?.into_iter().map(|segment| segment.bytes).collect(),
+            None => BTreeSet::new(),
+        };
         let table = self.inputs[&rows.input].paths[0].clone();
         let wanted = RequiredRows::read(&all_rows(&part_files(&table)?), rows, &self.files)?;
         let spool = store.spool(&pool)?;
         let request = spooled(request, rows, &self.stage.decl.outputs[&rows.output], &spool);
-        let outdated = outdated.into_iter().map(|segment| segment.bytes).collect();
         Ok(Rowwise { action: self, rows, pool, table, wanted, request, spool, outdated })
     }
 }
 
 impl Rowwise<'_> {
+    /// Lets a worker compute rows. Returns their segments, none if the run was stopped, and the worker's peak memory.
+    pub(super) fn compute(
+        &self,
+        run: &Run,
+        place: &RunSandbox,
+        missing: &[usize],
+        staging: &Path,
+        say: &mut impl FnMut(Update),
+    ) -> Result<(Vec<Segment>, u64)> {
+        self.ask(missing)?;
+        let folder = place.folder()?;
+        let worked = self.action.work(run, place, &self.request, &folder, say);
+        let unchanged = worked.and_then(|peak_memory| {
+            if !place.supervisor.stopping() {
+                self.action.check_unchanged(run.store)?;
+            }
+            Ok(peak_memory)
+        });
+        // Rows that were computed while a file changed may belong to either version: they are discarded.
+        if unchanged.as_ref().is_err_and(|error| error.kind() == Code::InputChanged) {
+            let _ = fs::remove_dir_all(&self.spool);
+        }
+        let peak_memory = self.action.keep_failed(run, place, &folder, unchanged)?;
+        place.give(folder);
+        if place.supervisor.stopping() {
+            return Ok((Vec::new(), peak_memory));
+        }
+        Ok((self.take(run.store, staging, true)?, peak_memory))
+    }
+
+    fn disappeared(&self, row: usize) -> Error {
+        let message =
+            format!("row `{}` disappeared from the store during this action", self.wanted.keys[row]);
+        Error::user_error(Code::NotComputed, message, "run again to recompute it")
+    }
+
     /// Segments of the pool whose rows are not computed again.
-    fn segments(&self, store: &Store) -> Result<Vec<Segment>> {
+    pub(super) fn segments(&self, store: &Store) -> Result<Vec<Segment>> {
         let segments = store.segments(&self.pool)?.into_iter();
         Ok(segments.filter(|segment| !self.outdated.contains(&segment.bytes)).collect())
     }
@@ -139,7 +168,7 @@ impl Rowwise<'_> {
     }
 
     /// Warning that runs computed different outputs for the same rows.
-    fn diverged(&self, layout: &Layout) -> Option<WorkerEvent> {
+    pub(super) fn diverged(&self, layout: &Layout) -> Option<WorkerEvent> {
         let keys = list(layout.diverged.iter().map(|row| &self.wanted.keys[*row]));
         let message = format!(
             "the stage is not deterministic: two runs computed different outputs for the same input rows, of which the \
@@ -154,7 +183,7 @@ impl Rowwise<'_> {
 
     /// Keeps the rows that a worker returned. If the worker was ended early, its valid rows are kept, because
     /// the next worker would compute identical rows.
-    fn take(&self, store: &Store, staging: &Path, whole: bool) -> Result<Vec<Segment>> {
+    pub(super) fn take(&self, store: &Store, staging: &Path, whole: bool) -> Result<Vec<Segment>> {
         let Some(asked) = PendingRows::read(&self.spool) else { return Ok(Vec::new()) };
         if asked.watch != Some(self.action.watch.digest()) {
             fs::remove_dir_all(&self.spool).io_context("cannot remove", &self.spool)?;
@@ -193,9 +222,7 @@ impl Rowwise<'_> {
         let segments = self.segments(store)?;
         let layout = lay_out(&self.wanted, &segments);
         if let Some(row) = layout.missing().first() {
-            let message =
-                format!("row `{}` disappeared from the store during this action", self.wanted.keys[*row]);
-            return Err(Error::user_error(Code::NotComputed, message, "run again to recompute it"));
+            return Err(self.disappeared(*row));
         }
         let footer = &self.request.footer;
         let (mut parts, written) = assemble(store, &self.pool, &layout, &segments, footer, staging)?;
@@ -271,7 +298,12 @@ impl Rowwise<'_> {
 }
 
 /// Returns the request with the missing rows as input, and with an output path that survives a killed worker.
-fn spooled(mut request: WorkRequest, rows: &RowsDecl, decl: &OutputDecl, spool: &Path) -> WorkRequest {
+pub(super) fn spooled(
+    mut request: WorkRequest,
+    rows: &RowsDecl,
+    decl: &OutputDecl,
+    spool: &Path,
+) -> WorkRequest {
     if let Some(input) = request.inputs.get_mut(&rows.input) {
         input.paths = vec![spool.join(MISSING)];
     }

@@ -4,4 +4,4 @@ mod news;
 mod spec;
 
 pub(super) use news::{NewsFile, NewsWriter, TaskEnd, TaskError, TaskNews, TaskUpdate, list_news};
-pub(super) use spec::{Engine, FORMAT, JobDir, JobSpec, TaskSpec};
+pub(super) use spec::{Engine, FORMAT, JobDir, JobSpec, Task, TaskSpec, VERSION};

@@ -16,6 +16,7 @@ use miette::Diagnostic;
 use serde::{Deserialize, Serialize};
 
 use super::spec::JobDir;
+use crate::run::rows::ShardPart;
 use crate::store::LatestResult;
 
 /// Longest time between an event of a worker and the file with the event.
@@ -45,6 +46,8 @@ pub(in crate::run) enum TaskUpdate {
     Rows { missing: u64, of: u64 },
     /// Event of the worker.
     Worker(WorkerEvent),
+    /// A part of a shard was computed.
+    Part(ShardPart),
     /// The worker failed and is started again after these seconds.
     Retry(TaskError, f64),
     /// The action is over.
@@ -59,6 +62,8 @@ pub(in crate::run) enum TaskEnd {
     Taken(Arc<LatestResult>),
     /// The result was computed and published.
     Computed(Arc<LatestResult>),
+    /// The shard was computed as far as it was meant to be.
+    Shard,
     /// This other run computes the result, or holds its checkpoints.
     Leased(String),
     /// The job was asked to end.
@@ -132,7 +137,7 @@ impl NewsWriter {
         state.text.push(b'\n');
         match &news.update {
             TaskUpdate::Ended(_) => self.shared.flush(&mut state),
-            TaskUpdate::Started(_) | TaskUpdate::Retry(..) => {
+            TaskUpdate::Started(_) | TaskUpdate::Part(_) | TaskUpdate::Retry(..) => {
                 let _ = self.shared.flush(&mut state);
                 Ok(())
             }

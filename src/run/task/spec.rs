@@ -1,29 +1,31 @@
 //! Task spec: an action in the form in which a node of a cluster gets it. A node never reads the files of a pipeline.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use callsheet_worker::digest::Digest;
-use callsheet_worker::error::Result;
+use callsheet_worker::error::{IoContext, Result};
 use callsheet_worker::protocol::RequestInput;
 use litemap::LiteMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::declare::{Origin, Project, ResourcesDecl, Role, StageDecl, StageSpec, Values};
+use crate::declare::{Origin, Project, ResourcesDecl, Role, StageDecl, StageSpec, Values, engine};
 use crate::key::ActionKey;
 use crate::plan::{Param, Plan, Request, StageInstance};
 use crate::run::action::Action;
 use crate::run::executor::share::Share;
-use crate::run::rows::Files;
-use crate::store::{Object, Watch};
+use crate::run::rows::{Files, Shard};
+use crate::store::{Object, Watch, digest_file};
 use crate::target::Target;
 
 /// Version of the files that an engine writes for its jobs.
 pub(in crate::run) const FORMAT: u32 = 1;
 
-/// What all tasks of a submission have in common.
+/// Part that all tasks of a submission have in common.
 #[derive(Debug, Deserialize, Serialize)]
 pub(in crate::run) struct JobSpec<P = Project> {
     /// Version of this struct, [`FORMAT`].
@@ -50,10 +52,40 @@ pub(in crate::run) struct Engine {
     pub version: String,
     /// Digest of its file.
     pub digest: Digest,
+    /// Path, size and modification time in nanoseconds of its file: a node that sees the same file need not hash it.
+    pub file: (PathBuf, u64, i128),
+}
+
+impl Engine {
+    /// This program.
+    ///
+    /// # Errors
+    /// Returns an error if the program's file cannot be read.
+    pub(in crate::run) fn this() -> Result<Self> {
+        let path = engine()?;
+        Ok(Self { version: VERSION.to_owned(), digest: digest_file(&path)?, file: file_of(path)? })
+    }
+
+    /// Returns true if this program is the one that the engine describes.
+    pub(in crate::run) fn is_this(&self) -> bool {
+        let Ok(path) = engine() else { return false };
+        let is_same_file = file_of(path.clone()).is_ok_and(|file| file == self.file);
+        let is_equal = || digest_file(&path).is_ok_and(|digest| digest == self.digest);
+        self.version == VERSION && (is_same_file || is_equal())
+    }
+}
+
+/// Version of this program.
+pub(in crate::run) const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+fn file_of(path: PathBuf) -> Result<(PathBuf, u64, i128)> {
+    let found = fs::metadata(&path).io_context("cannot read", &path)?;
+    let time = i128::from(found.mtime()) * 1_000_000_000 + i128::from(found.mtime_nsec());
+    Ok((path, found.len(), time))
 }
 
 /// An action, made serialisable.
-#[derive(Debug, Deserialize, Serialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 pub(in crate::run) struct TaskSpec {
     instance: InstanceSpec,
     pub key: ActionKey,
@@ -68,7 +100,7 @@ pub(in crate::run) struct TaskSpec {
     force: bool,
 }
 
-#[derive(Debug, Deserialize, Serialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 struct InstanceSpec {
     name: String,
     decl: StageSpec,
@@ -87,7 +119,7 @@ impl JobSpec {
 
 impl TaskSpec {
     /// Returns the spec of an action.
-    pub(in crate::run) fn new(action: Action) -> Self {
+    pub(in crate::run) fn new(action: &Action) -> Self {
         let stage = action.stage;
         let params = stage.params.iter().map(|(name, p)| (name.clone(), (p.value.clone(), p.role)));
         Self {
@@ -98,22 +130,17 @@ impl TaskSpec {
                 resources: stage.resources.clone(),
                 labels: stage.labels.clone(),
             },
-            key: action.key,
-            inputs: action.inputs,
-            sources: action.sources,
-            input_rows: action.input_rows,
-            files: action.files,
-            objects: action.objects,
+            key: action.key.clone(),
+            inputs: action.inputs.clone(),
+            sources: action.sources.clone(),
+            input_rows: action.input_rows.clone(),
+            files: action.files.clone(),
+            objects: action.objects.clone(),
             program: action.program,
-            watch: action.watch,
+            watch: action.watch.clone(),
             memory: action.share.memory,
             force: action.force,
         }
-    }
-
-    /// Name of the stage instance.
-    pub(in crate::run) fn stage_name(&self) -> &str {
-        &self.instance.name
     }
 
     /// Returns the stage of the action.
@@ -156,8 +183,17 @@ impl TaskSpec {
             share: Share { cpus, memory: self.memory, gpus },
             watch: self.watch,
             force: self.force,
+            computed_rows: None,
+            log_suffix: None,
         }
     }
+}
+
+/// A task of a job: an action, or a shard of its rows.
+#[derive(Debug, Deserialize, Serialize)]
+pub(in crate::run) struct Task {
+    pub action: Arc<TaskSpec>,
+    pub shard: Option<Shard>,
 }
 
 /// Names of the files of a submission, below its folder.
@@ -165,7 +201,15 @@ impl TaskSpec {
 pub(in crate::run) struct JobDir(pub PathBuf);
 
 impl JobDir {
-    /// What its tasks have in common.
+    /// Folder of all submissions, below the folder of a run.
+    pub(in crate::run) const ALL: &str = "jobs";
+
+    /// Mark of a submission without live jobs.
+    pub(in crate::run) fn closed(&self) -> PathBuf {
+        self.0.join("closed")
+    }
+
+    /// File of the [`JobSpec`].
     pub(in crate::run) fn spec(&self) -> PathBuf {
         self.0.join("job.json")
     }

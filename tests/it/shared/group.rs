@@ -56,7 +56,7 @@ impl Group {
         entries.filter_map(|path| path.file_stem().map(PathBuf::from)).collect()
     }
 
-    pub(super) fn entries(&self, folder: &str) -> Vec<PathBuf> {
+    pub(crate) fn entries(&self, folder: &str) -> Vec<PathBuf> {
         let listed = fs::read_dir(self.path().join(folder)).into_iter().flatten();
         listed.map(|entry| entry.expect("an entry").path()).collect()
     }

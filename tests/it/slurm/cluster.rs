@@ -97,7 +97,7 @@ impl Cluster {
         command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("callsheet starts")
     }
 
-    /// Runs callsheet in a project. Returns its exit code and what it said.
+    /// Runs callsheet in a project. Returns its exit code and its output.
     pub(super) fn callsheet(&self, project: &Project, words: &[&str]) -> (Option<i32>, String) {
         let output = self.start_in(project, words).wait_with_output().expect("ended");
         let said = [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned());

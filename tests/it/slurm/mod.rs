@@ -1,6 +1,8 @@
 //! Runs on a real Slurm.
 
 mod cluster;
+mod kills;
+mod rows;
 
 use std::fs;
 

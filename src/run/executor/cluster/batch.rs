@@ -11,22 +11,18 @@ use callsheet_worker::error::{IoContext, Result};
 use crate::declare::{ExecutorDecl, Project, engine};
 use crate::run::action::ENVIRONMENT;
 use crate::run::context::Run;
-use crate::run::task::{Engine, FORMAT, JobDir, JobSpec, TaskSpec};
-use crate::store::digest_file;
+use crate::run::task::{Engine, FORMAT, JobDir, JobSpec, Task};
 
 /// Rights of a submission's folder and of its files: jobs run the commands in them.
 const FOLDER: u32 = 0o700;
 const FILE: u32 = 0o600;
 
-/// Folder of the submissions, below the folder of a run.
-const JOBS: &str = "jobs";
-
 /// Writes the files of a submission with the name `name`. Each list of tasks is for one job.
 ///
 /// # Errors
 /// Returns an error if a file cannot be written.
-pub(super) fn write(run: &Run, name: &str, jobs: &[Vec<&TaskSpec>]) -> Result<JobDir> {
-    let all = run.store.run_dir(&run.id).path().join(JOBS);
+pub(super) fn write(run: &Run, name: &str, jobs: &[Vec<Task>]) -> Result<JobDir> {
+    let all = run.store.run_dir(&run.id).path().join(JobDir::ALL);
     let dir = JobDir(all.join(name));
     for folder in [&all, &dir.0, &dir.news()] {
         DirBuilder::new().recursive(true).mode(FOLDER).create(folder).io_context("cannot create", folder)?;
@@ -40,12 +36,10 @@ pub(super) fn write(run: &Run, name: &str, jobs: &[Vec<&TaskSpec>]) -> Result<Jo
 }
 
 fn spec<'a>(run: &'a Run) -> Result<JobSpec<&'a Project>> {
-    let program = engine()?;
-    let engine = Engine { version: env!("CARGO_PKG_VERSION").to_owned(), digest: digest_file(&program)? };
     let request = &run.plan.request;
     Ok(JobSpec {
         format: FORMAT,
-        engine,
+        engine: Engine::this()?,
         run: run.id.clone(),
         target: request.target.clone(),
         set: request.set.clone(),

@@ -1,9 +1,17 @@
 //! Executor on a cluster: writes actions as task specs, submits them as arrays of jobs, and reads the news of the jobs.
 
+mod adopt;
 mod batch;
+mod errors;
+mod hear;
+mod live;
 mod poller;
 mod queue;
+mod row_action;
+mod row_state;
 mod slurm;
+mod submit;
+mod watch;
 
 use std::path::PathBuf;
 use std::sync::mpsc::{Sender, channel};
@@ -17,7 +25,8 @@ use super::{ActionId, News, Stop};
 use crate::declare::{Bytes, ClassDecl, Cpus, ExecutorDecl, Project, ResourcesDecl};
 use crate::run::action::Action;
 use crate::run::context::Run;
-use poller::{Expected, Order, Poller};
+pub(in crate::run) use poller::Known;
+use poller::{Order, Poller};
 use queue::Shape;
 
 /// Largest number of tasks at one time: their specs are in memory until they are submitted.
@@ -26,25 +35,24 @@ const ROOM: usize = 20_000;
 /// A cluster that performs actions of a run.
 pub(in crate::run) struct Cluster<'a> {
     decl: &'a ExecutorDecl,
-    orders: Sender<Order>,
+    orders: Sender<Order<'a>>,
     taken: usize,
 }
 
 impl<'a> Cluster<'a> {
-    /// Returns an executor that has not submitted anything. `expected` returns the seconds that a stage took before.
+    /// Returns an executor that has not submitted anything.
     pub(in crate::run) fn new<'s>(
         run: &'a Run<'a>,
         decl: &'a ExecutorDecl,
         scope: &'s Scope<'s, 'a>,
         news: Sender<News>,
-        expected: impl Fn(&str) -> Option<f64> + Send + 'a,
+        known: Known<'a>,
     ) -> Self
     where
         'a: 's,
     {
         let (orders, receiver) = channel();
-        let expected: Expected = Box::new(expected);
-        scope.spawn(move || Poller::new(run, decl, news, expected).work(&receiver));
+        scope.spawn(move || Poller::new(run, scope, decl, news, known).work(&receiver));
         Self { decl, orders, taken: 0 }
     }
 
@@ -65,12 +73,12 @@ impl<'a> Cluster<'a> {
     }
 
     /// Takes an action.
-    pub(in crate::run) fn take(&mut self, id: ActionId, action: Action) {
+    pub(in crate::run) fn take(&mut self, id: ActionId, action: Action<'a>) {
         let stage = &action.stage;
         // Each action was checked before it was offered.
         let Ok(shape) = shape(self.decl, &stage.name, &stage.resources) else { return };
         self.taken += 1;
-        let _ = self.orders.send(Order::take(id, shape, action));
+        let _ = self.orders.send(Order::Take(id, shape, Box::new(action)));
     }
 
     /// Notes that an action is over.

@@ -35,8 +35,10 @@ pub(super) struct NewTask {
     /// Name of the stage, whose tasks take about as long as each other.
     pub stage: String,
     pub shape: Shape,
-    /// Expected duration in seconds, if a task of the stage has ended before.
+    /// Expected duration in seconds, if it is known from an earlier run.
     pub seconds: Option<f64>,
+    /// True if it is not that of the stage's other tasks.
+    pub is_exact: bool,
 }
 
 /// A submission: an array of jobs, each with tasks that it performs one after another.
@@ -88,6 +90,7 @@ struct Task {
     stage: String,
     shape: Shape,
     seconds: Option<f64>,
+    is_exact: bool,
     times_lost: u32,
     place: Option<(BatchId, usize)>,
 }
@@ -96,6 +99,8 @@ struct Batch {
     jobs: Vec<Job>,
     /// Number of jobs with tasks that have not ended.
     open: usize,
+    /// True if an earlier run submitted it.
+    is_adopted: bool,
 }
 
 struct Job {
@@ -149,9 +154,36 @@ impl Queue {
     pub(super) fn add(&mut self, task: NewTask) -> TaskId {
         let id = self.next_task;
         self.next_task += 1;
-        let NewTask { stage, shape, seconds } = task;
-        self.waiting.entry(shape.clone()).or_default().push(id);
-        self.tasks.insert(id, Task { stage, shape, seconds, times_lost: 0, place: None });
+        self.waiting.entry(task.shape.clone()).or_default().push(id);
+        self.insert(id, task, None);
+        id
+    }
+
+    fn insert(&mut self, id: TaskId, task: NewTask, place: Option<(BatchId, usize)>) {
+        let NewTask { stage, shape, seconds, is_exact } = task;
+        self.tasks.insert(id, Task { stage, shape, seconds, is_exact, times_lost: 0, place });
+    }
+
+    /// Adds a submission of an earlier run with this number of jobs, whose tasks are adopted one by one.
+    pub(super) fn adopt_batch(&mut self, jobs: usize) -> BatchId {
+        let batch = self.next_batch;
+        self.next_batch += 1;
+        let jobs = (0..jobs).map(|_| Job { tasks: Vec::new(), ended: None }).collect();
+        self.batches.insert(batch, Batch { jobs, open: 0, is_adopted: true });
+        batch
+    }
+
+    /// Adds a task that a job of an earlier run performs.
+    pub(super) fn adopt(&mut self, batch: BatchId, index: usize, task: NewTask) -> TaskId {
+        let id = self.next_task;
+        self.next_task += 1;
+        if let Some(found) = self.batches.get_mut(&batch)
+            && let Some(job) = found.jobs.get_mut(index)
+        {
+            found.open += usize::from(job.tasks.is_empty());
+            job.tasks.push(id);
+        }
+        self.insert(id, task, Some((batch, index)));
         id
     }
 
@@ -180,7 +212,7 @@ impl Queue {
                 }
                 let open = jobs.len();
                 let of_batch = jobs.iter().map(|tasks| Job { tasks: tasks.clone(), ended: None }).collect();
-                self.batches.insert(batch, Batch { jobs: of_batch, open });
+                self.batches.insert(batch, Batch { jobs: of_batch, open, is_adopted: false });
                 submissions.push(Submission { batch, shape: shape.clone(), jobs });
             }
         }
@@ -195,7 +227,8 @@ impl Queue {
         let mut left = Vec::new();
         for id in waiting {
             let task = &self.tasks[&id];
-            let seconds = self.known.get(&task.stage).map(|(mean, _)| *mean).or(task.seconds);
+            let of_others = self.known.get(&task.stage).map(|(mean, _)| *mean);
+            let seconds = if task.is_exact { task.seconds.or(of_others) } else { of_others.or(task.seconds) };
             if jobs.len() + usize::from(!open.is_empty()) >= self.limits.array {
                 left.push(id);
                 continue;
@@ -271,7 +304,7 @@ impl Queue {
         job.tasks.retain(|other| *other != id);
         if job.tasks.is_empty() {
             found.open -= 1;
-            if found.open == 0 {
+            if found.open == 0 && !found.is_adopted {
                 self.batches.remove(&batch);
             }
         }

@@ -7,7 +7,7 @@ fn shape(class: usize) -> Shape {
 }
 
 fn add(queue: &mut Queue, stage: &str, seconds: Option<f64>) -> TaskId {
-    queue.add(NewTask { stage: stage.to_owned(), shape: shape(0), seconds })
+    queue.add(NewTask { stage: stage.to_owned(), shape: shape(0), seconds, is_exact: false })
 }
 
 fn jobs(queue: &mut Queue) -> Vec<Vec<TaskId>> {
@@ -43,7 +43,8 @@ fn a_sample_of_tasks_of_unknown_duration_decides_how_the_others_are_packed() {
 #[test]
 fn tasks_with_other_resources_are_another_submission() {
     let mut queue = Queue::new(LIMITS);
-    let task = |class| NewTask { stage: "s".to_owned(), shape: shape(class), seconds: Some(1.0) };
+    let task =
+        |class| NewTask { stage: "s".to_owned(), shape: shape(class), seconds: Some(1.0), is_exact: false };
     for class in [0, 1, 0] {
         queue.add(task(class));
     }

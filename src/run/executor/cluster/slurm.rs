@@ -18,7 +18,7 @@ use crate::declare::ExecutorDecl;
 /// Longest time for which a program of Slurm may work. A controller that does not answer makes them wait for minutes.
 const TIMEOUT: Duration = Duration::from_secs(60);
 
-/// Time before the end of a job at which it is told to write a checkpoint.
+/// Time before the end of a job at which it is asked for a checkpoint.
 const BEFORE_END: Duration = Duration::from_secs(120);
 
 /// Beginnings of what sbatch says when it may accept the jobs later.
@@ -43,7 +43,7 @@ pub(super) enum Refusal {
     Never(Error),
 }
 
-/// How jobs are ended.
+/// Method of ending jobs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum End {
     /// Jobs that wait are cancelled; jobs that run are asked to end.
@@ -229,7 +229,7 @@ pub(super) fn end(arrays: &[String], how: End) -> Result<()> {
     for words in calls {
         let words: Vec<String> =
             words.iter().map(|word| (*word).to_owned()).chain(arrays.iter().cloned()).collect();
-        // Jobs that have ended already are no failure.
+        // A job may have ended already.
         slurm("scancel", &words, b"")?;
     }
     Ok(())

@@ -1,0 +1,58 @@
+//! Errors of tasks whose jobs ended without a word.
+
+use callsheet_worker::code::Code;
+use callsheet_worker::error::Error;
+
+use super::queue::JobEnd;
+use crate::declare::ExecutorDecl;
+use crate::run::log::last_lines;
+use crate::run::task::JobDir;
+
+/// Number of lines of a job's output that an error quotes.
+const QUOTED_LINES: usize = 12;
+
+/// Error of a task whose job ended without a word.
+pub(super) fn error_of(decl: &ExecutorDecl, end: JobEnd, place: Option<&(JobDir, usize)>) -> Error {
+    let log = place.map(|(dir, index)| dir.log(*index));
+    let quoted = log.as_ref().map(|log| last_lines(log, QUOTED_LINES)).unwrap_or_default();
+    let see = log.map(|log| format!("see the output of the job: {}", log.display())).unwrap_or_default();
+    let name = &decl.name;
+    let (code, what, help) = match end {
+        JobEnd::Exited if quoted.contains("not found") => (
+            Code::MissingProgram,
+            "the node could not start callsheet".to_owned(),
+            format!("set `program` of executor `{name}` to a callsheet that the nodes see"),
+        ),
+        JobEnd::Exited => (Code::WorkerFailed, "the job ended without a result".to_owned(), see),
+        JobEnd::NodeFailed => (Code::WorkerFailed, "the node of the job failed".to_owned(), see),
+        JobEnd::Cancelled => (
+            Code::WorkerFailed,
+            "somebody cancelled the job".to_owned(),
+            "run again to submit it again".to_owned(),
+        ),
+        JobEnd::TimedOut => (
+            Code::Timeout,
+            "the job exceeded its time limit".to_owned(),
+            "raise `time` under `resources` of the stage".to_owned(),
+        ),
+        JobEnd::OutOfMemory => (
+            Code::Resources,
+            "the job exceeded its memory".to_owned(),
+            "raise `memory` under `resources` of the stage".to_owned(),
+        ),
+        JobEnd::Unknown => (
+            Code::WorkerFailed,
+            "the cluster does not know the job any more, and it left no result".to_owned(),
+            see,
+        ),
+    };
+    let quoted =
+        if quoted.is_empty() { String::new() } else { format!("; its output ended with:\n{quoted}") };
+    Error::user_error(code, format!("{what}{quoted}"), help)
+}
+
+/// Copy of an error that concerns several tasks.
+pub(super) fn copy_of(error: &Error) -> Error {
+    let help = miette::Diagnostic::help(error).map(|help| help.to_string()).unwrap_or_default();
+    Error::UserError { code: error.kind(), message: error.to_string(), help }
+}

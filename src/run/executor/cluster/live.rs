@@ -1,0 +1,83 @@
+//! Jobs of runs that were killed, which go on by themselves.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::PathBuf;
+
+use callsheet_worker::digest::Digest;
+
+use super::queue::{BatchId, JobState};
+use super::slurm;
+use crate::run::context::Run;
+use crate::run::task::{JobDir, Task};
+use crate::store::LockName;
+
+/// Live jobs of earlier runs.
+#[derive(Default)]
+pub(super) struct Live {
+    pub jobs: Vec<LiveJob>,
+    /// Submissions of which a task was adopted.
+    pub batches: BTreeMap<String, BatchId>,
+}
+
+pub(super) struct LiveJob {
+    pub name: String,
+    pub dir: JobDir,
+    pub array: String,
+    pub index: usize,
+    /// Tasks by position; those that were adopted are gone.
+    pub tasks: BTreeMap<usize, LiveTask>,
+}
+
+pub(super) struct LiveTask {
+    pub key: Digest,
+    /// Digests of everything that the rows of a shard depend on, in its order; `None` for a whole action.
+    pub rows: Option<Vec<Digest>>,
+    /// Seconds after which the shard ends although rows are left.
+    pub sample: Option<f64>,
+}
+
+/// Looks for the live jobs of runs that were killed.
+pub(super) fn find_live(run: &Run) -> Live {
+    let store = run.store;
+    let ended = |id: &String| *id != run.id && !store.locked(&LockName::Run(id));
+    let runs = store.run_ids().into_iter().filter(ended);
+    let dirs: BTreeMap<String, JobDir> =
+        runs.flat_map(|id| submissions(store.run_dir(&id).path().join(JobDir::ALL))).collect();
+    if dirs.is_empty() {
+        return Live::default();
+    }
+    let names: Vec<String> = dirs.keys().cloned().collect();
+    let Ok(Some(listed)) = slurm::list(&names) else { return Live::default() };
+    let alive = listed.iter().filter(|job| !matches!(job.state, JobState::Ended(_)));
+    let jobs = alive.filter_map(|job| {
+        let dir = dirs.get(&job.name)?;
+        let tasks: Vec<Task> = serde_json::from_slice(&fs::read(dir.tasks(job.index)).ok()?).ok()?;
+        let task = |task: Task| LiveTask {
+            key: task.action.key.digest(),
+            rows: task.shard.as_ref().map(|shard| shard.inputs().to_vec()),
+            sample: task.shard.and_then(|shard| shard.sample),
+        };
+        Some(LiveJob {
+            name: job.name.clone(),
+            dir: dir.clone(),
+            array: job.array.clone(),
+            index: job.index,
+            tasks: tasks.into_iter().map(task).enumerate().collect(),
+        })
+    });
+    let jobs: Vec<LiveJob> = jobs.collect();
+    let live: BTreeSet<&str> = jobs.iter().map(|job| job.name.as_str()).collect();
+    for dir in dirs.iter().filter(|(name, _)| !live.contains(name.as_str())).map(|(_, dir)| dir) {
+        let _ = fs::write(dir.closed(), "");
+    }
+    Live { jobs, batches: BTreeMap::new() }
+}
+
+/// Submissions of a run that may have live jobs, by their names.
+fn submissions(all: PathBuf) -> Vec<(String, JobDir)> {
+    let entries = fs::read_dir(all).into_iter().flatten().flatten();
+    let dirs =
+        entries.filter_map(|entry| Some((entry.file_name().into_string().ok()?, JobDir(entry.path()))));
+    dirs.filter(|(_, dir)| dir.spec().exists() && !dir.closed().exists()).collect()
+}

@@ -1,0 +1,229 @@
+//! Row-wise actions on a cluster: their missing rows are cut into shards, which jobs compute; then the table is assembled
+//! where the engine runs.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::time::Instant;
+
+use callsheet_worker::code::Code;
+use callsheet_worker::digest::Digest;
+use callsheet_worker::error::{Error, Result};
+use callsheet_worker::protocol::WorkerEvent;
+
+use super::poller::{Poller, TRY_AGAIN, Taken};
+use super::queue::{Shape, TaskId};
+use super::row_state::{Done, RowAction};
+use super::slurm::{self, End};
+use crate::run::action::Action;
+use crate::run::executor::{ActionId, News, Outcome, Update};
+use crate::run::rows::{Planned, ShardPart};
+use crate::run::task::TaskSpec;
+
+/// Largest number of actions whose rows are looked up, or whose tables are assembled, at one time.
+const THREADS: usize = 4;
+
+impl<'s, 'a: 's> Poller<'s, 'a> {
+    pub(super) fn take_rows(&mut self, id: ActionId, shape: Shape, action: Box<Action<'a>>) {
+        self.rows.to_plan.push_back((Instant::now(), id, shape, action));
+        self.look_at_rows();
+    }
+
+    /// Starts to look up the rows of actions, and cuts those that were looked up into shards.
+    pub(super) fn look_at_rows(&mut self) {
+        while let Ok(done) = self.rows.receiver.try_recv() {
+            self.rows.threads -= 1;
+            if let Done::Planned(id, shape, action, planned) = done {
+                self.planned(id, shape, action, planned);
+            }
+        }
+        let job_seconds = self.decl.job_time.as_secs_f64();
+        let waiting = self.rows.open.iter().filter(|(_, action)| !action.left.is_empty());
+        let ready = waiting.filter(|(_, action)| !action.waits_for_samples(job_seconds)).map(|(id, _)| *id);
+        ready.collect::<Vec<_>>().into_iter().for_each(|id| self.go_on(id));
+        let now = Instant::now();
+        while self.rows.threads < THREADS
+            && let Some(at) = self.rows.to_plan.iter().position(|(from, ..)| *from <= now)
+            && let Some((_, id, shape, action)) = self.rows.to_plan.remove(at)
+        {
+            if self.stopping.is_some() {
+                self.tell(id, Update::Ended(Ok(Outcome::Stopped)));
+                continue;
+            }
+            self.rows.threads += 1;
+            let (run, sender) = (self.run, self.rows.sender.clone());
+            self.scope.spawn(move || {
+                let planned = catch_unwind(AssertUnwindSafe(|| action.plan_rows(run)));
+                let planned = planned.unwrap_or_else(|_| Err(failed()));
+                let _ = sender.send(Done::Planned(id, shape, action, planned));
+            });
+        }
+    }
+
+    fn planned(&mut self, id: ActionId, shape: Shape, action: Box<Action<'a>>, planned: Result<Planned>) {
+        let plan = match planned {
+            Err(error) => return self.tell(id, Update::Ended(Err(error))),
+            Ok(Planned::Taken(head)) => return self.tell(id, Update::Ended(Ok(Outcome::Taken(head)))),
+            Ok(Planned::Leased(holder)) => {
+                self.tell(id, Update::Waiting(holder));
+                return self.rows.to_plan.push_back((Instant::now() + TRY_AGAIN, id, shape, action));
+            }
+            Ok(Planned::Rows(plan)) => plan,
+        };
+        let (missing, of) = (plan.missing.len() as u64, plan.rows() as u64);
+        let spec = Arc::new(TaskSpec::new(&action));
+        let rate = (self.known.rate)(&action.stage.name).map(|rate| (0, rate));
+        let key = action.key.digest();
+        let mut row_action = RowAction {
+            action,
+            spec,
+            shape,
+            plan,
+            began: Instant::now(),
+            is_started: missing == 0,
+            shards: BTreeMap::new(),
+            left: Vec::new(),
+            parts: Vec::new(),
+            rate,
+            failed: None,
+            is_stopped: false,
+        };
+        if missing == 0 {
+            self.tell(id, Update::Started { resumes: false });
+        }
+        self.tell(id, Update::Rows { missing, of });
+        if let Some(warning) = row_action.plan.warning.take() {
+            self.tell(id, Update::Worker(warning));
+        }
+        let mut open: BTreeMap<Digest, usize> =
+            row_action.plan.missing.iter().map(|row| (*row_action.plan.input(*row), *row)).collect();
+        let task = row_action.task(None);
+        for (task, piece) in self.adopt_shards(&key, &task, |input| open.remove(input)) {
+            self.tasks.insert(task, taken(id, &row_action));
+            row_action.shards.insert(task, piece);
+        }
+        let open: BTreeSet<usize> = open.into_values().collect();
+        row_action.left = row_action.plan.missing.iter().copied().filter(|row| open.contains(row)).collect();
+        self.rows.open.insert(id, row_action);
+        self.go_on(id);
+    }
+
+    /// Cuts the rows that are left into shards; assembles the table if there are none.
+    fn go_on(&mut self, id: ActionId) {
+        let (job_seconds, samples) = (self.decl.job_time.as_secs_f64(), self.rows.samples);
+        let Some(action) = self.rows.open.get_mut(&id) else { return };
+        let is_over = action.failed.is_some() || action.is_stopped || self.stopping.is_some();
+        if !is_over && !action.waits_for_samples(job_seconds) {
+            let left = std::mem::take(&mut action.left);
+            let rate = action.rate.map(|(_, rate)| rate);
+            for piece in action.plan.pieces(&left, rate, job_seconds, samples) {
+                let task = self.queue.add(action.task(piece.seconds()));
+                self.tasks.insert(task, taken(id, action));
+                action.shards.insert(task, piece);
+            }
+        }
+        if !action.shards.is_empty() {
+            return;
+        }
+        let Some(action) = self.rows.open.remove(&id) else { return };
+        match action.failed {
+            Some(error) => self.tell(id, Update::Ended(Err(error))),
+            None if action.is_stopped || self.stopping.is_some() => {
+                self.tell(id, Update::Ended(Ok(Outcome::Stopped)));
+            }
+            None => self.assemble(id, action),
+        }
+    }
+
+    /// Assembles the table in a thread of its own.
+    fn assemble(&mut self, id: ActionId, row_action: RowAction<'a>) {
+        self.rows.threads += 1;
+        let (run, news, sender) = (self.run, self.news.clone(), self.rows.sender.clone());
+        self.scope.spawn(move || {
+            let RowAction { mut action, plan, parts, rate, began, .. } = row_action;
+            let rate = rate.map(|(_, rate)| rate);
+            action.computed_rows = Some(plan.computed(&parts, rate, began.elapsed().as_secs_f64()));
+            let say = |update| {
+                let _ = news.send(News::Update(id, update));
+            };
+            let outcome = catch_unwind(AssertUnwindSafe(|| action.perform(run, say)));
+            // The pool belongs to this run until here.
+            drop(plan);
+            let _ = news.send(News::Update(id, Update::Ended(outcome.unwrap_or_else(|_| Err(failed())))));
+            let _ = sender.send(Done::Assembled);
+        });
+    }
+
+    pub(super) fn shard_started(&mut self, id: ActionId) {
+        let is_first = self
+            .rows
+            .open
+            .get_mut(&id)
+            .is_some_and(|action| !std::mem::replace(&mut action.is_started, true));
+        if is_first {
+            self.tell(id, Update::Started { resumes: false });
+        }
+    }
+
+    pub(super) fn shard_part(&mut self, id: ActionId, task: TaskId, part: ShardPart) {
+        let Some(action) = self.rows.open.get_mut(&id) else { return };
+        if let Some(piece) = action.shards.get_mut(&task) {
+            piece.done = piece.done.max(part.done);
+        }
+        // The rate of the largest part is the best one.
+        if let Some(rate) = part.rate.filter(|_| action.rate.is_none_or(|(rows, _)| rows <= part.computed)) {
+            action.rate = Some((part.computed, rate));
+        }
+        action.parts.push(part);
+        let done = action.parts.iter().map(|part| part.computed).sum();
+        let (total, unit) = (action.plan.missing.len() as u64, "rows".to_owned());
+        self.tell(id, Update::Worker(WorkerEvent::Progress { done, total, unit }));
+    }
+
+    /// Ends a shard. A shard without an error may have rows left.
+    pub(super) fn end_shard(&mut self, task: TaskId, result: Result<bool>) {
+        let Some(Taken { id, .. }) = self.forget(task, None) else { return };
+        let Some(action) = self.rows.open.get_mut(&id) else { return };
+        let Some(piece) = action.shards.remove(&task) else { return };
+        match result {
+            Ok(true) if piece.done == 0 => {
+                let message = "a job ended without having computed any of its rows";
+                action.failed.get_or_insert(Error::user_error(Code::Internal, message, "report it"));
+            }
+            Ok(true) => {
+                action.left.extend(piece.left());
+                action.left.sort_unstable();
+            }
+            Ok(false) => action.is_stopped = true,
+            Err(error) => {
+                action.failed.get_or_insert(error);
+                let others = std::mem::take(&mut action.shards).into_keys().collect();
+                self.cancel(&others);
+            }
+        }
+        self.go_on(id);
+    }
+
+    /// Cancels the other shards of an action that has failed. Rows that they have committed stay.
+    fn cancel(&mut self, tasks: &BTreeSet<TaskId>) {
+        let jobs = self.queue.open_jobs().filter_map(|(batch, index, of_job)| {
+            let array = self.sent.get(&batch)?.array.as_ref()?;
+            of_job.iter().all(|task| tasks.contains(task)).then(|| format!("{array}_{index}"))
+        });
+        // Jobs that cannot be cancelled now end by themselves.
+        let _ = slurm::end(&jobs.collect::<Vec<_>>(), End::Clean);
+        tasks.iter().for_each(|task| drop(self.forget(*task, None)));
+    }
+}
+
+fn taken(id: ActionId, action: &RowAction) -> Taken {
+    Taken { id, spec: action.spec.clone(), is_shard: true }
+}
+
+fn failed() -> Error {
+    Error::user_error(
+        Code::Internal,
+        "callsheet itself failed at this stage",
+        "report it with the output above",
+    )
+}

@@ -1,0 +1,81 @@
+//! State of the row-wise actions on a cluster.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::time::Instant;
+
+use callsheet_worker::error::{Error, Result};
+
+use super::queue::{NewTask, Shape, TaskId};
+use crate::run::action::Action;
+use crate::run::executor::ActionId;
+use crate::run::rows::{Piece, Planned, Rate, RowPlan, Shard, ShardPart};
+use crate::run::task::TaskSpec;
+
+/// Jobs' worth of time for which rows wait for the end of samples.
+const PATIENCE: f64 = 4.0;
+
+/// Row-wise actions that are not over.
+pub(super) struct RowActions<'a> {
+    /// Actions whose rows must be looked up, from a moment on.
+    pub to_plan: VecDeque<(Instant, ActionId, Shape, Box<Action<'a>>)>,
+    pub open: BTreeMap<ActionId, RowAction<'a>>,
+    pub threads: usize,
+    pub samples: usize,
+    pub sender: Sender<Done<'a>>,
+    pub receiver: Receiver<Done<'a>>,
+}
+
+/// A row-wise action whose rows were looked up.
+pub(super) struct RowAction<'a> {
+    pub action: Box<Action<'a>>,
+    pub spec: Arc<TaskSpec>,
+    pub shape: Shape,
+    pub plan: Box<RowPlan>,
+    pub began: Instant,
+    pub is_started: bool,
+    pub shards: BTreeMap<TaskId, Piece>,
+    /// Missing rows that are in no shard.
+    pub left: Vec<usize>,
+    pub parts: Vec<ShardPart>,
+    pub rate: Option<(u64, Rate)>,
+    pub failed: Option<Error>,
+    pub is_stopped: bool,
+}
+
+/// End of a thread.
+pub(super) enum Done<'a> {
+    Planned(ActionId, Shape, Box<Action<'a>>, Result<Planned>),
+    Assembled,
+}
+
+impl RowActions<'_> {
+    pub(super) fn new(samples: usize) -> Self {
+        let (sender, receiver) = channel();
+        Self { to_plan: VecDeque::new(), open: BTreeMap::new(), threads: 0, samples, sender, receiver }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.to_plan.is_empty() && self.open.is_empty() && self.threads == 0
+    }
+
+    /// Shard of a task.
+    pub(super) fn shard(&self, id: ActionId, task: TaskId) -> Option<Shard> {
+        let action = self.open.get(&id)?;
+        Some(action.plan.shard(action.shards.get(&task)?))
+    }
+}
+
+impl RowAction<'_> {
+    /// Returns true while samples decide how the rows that are left are cut. Few samples take longer than they should.
+    pub(super) fn waits_for_samples(&self, job_seconds: f64) -> bool {
+        let has_samples = self.shards.values().any(Piece::is_sample);
+        has_samples && (self.rate.is_none() || self.began.elapsed().as_secs_f64() < PATIENCE * job_seconds)
+    }
+
+    pub(super) fn task(&self, seconds: Option<f64>) -> NewTask {
+        let stage = format!("{} (rows)", self.action.stage.decl.name);
+        NewTask { stage, shape: self.shape.clone(), seconds, is_exact: true }
+    }
+}

@@ -1,0 +1,95 @@
+//! Submission of tasks as arrays of jobs.
+
+use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
+
+use callsheet_worker::error::Result;
+use callsheet_worker::protocol::{Level, WorkerEvent};
+
+use super::batch;
+use super::errors::copy_of;
+use super::poller::{Poller, Sent, TRY_AGAIN};
+use super::queue::Submission;
+use super::slurm::{self, Array, Refusal};
+use crate::run::executor::Update;
+use crate::run::task::Task;
+
+/// Longest pause between two tries of a refused submission.
+const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+
+impl<'s, 'a: 's> Poller<'s, 'a> {
+    /// Submits the tasks that wait.
+    pub(super) fn submit(&mut self) -> Result<()> {
+        if self.stopping.is_some() || Instant::now() < self.next.0 {
+            return Ok(());
+        }
+        for submission in self.queue.submissions() {
+            self.send(submission)?;
+        }
+        Ok(())
+    }
+
+    /// Submits an array. Its files are written first.
+    fn send(&mut self, submission: Submission) -> Result<()> {
+        let name = format!("cs-{:08x}{}", fingerprint(&self.run.id), self.count);
+        self.count += 1;
+        let tasks = |tasks: &Vec<u64>| {
+            let task = |task: &u64| {
+                let taken = self.tasks.get(task)?;
+                Some(Task { action: taken.spec.clone(), shard: self.rows.shard(taken.id, *task) })
+            };
+            tasks.iter().filter_map(task).collect()
+        };
+        let specs: Vec<Vec<Task>> = submission.jobs.iter().map(tasks).collect();
+        let dir = batch::write(self.run, &name, &specs)?;
+        let script = batch::script(self.run, self.decl, &dir)?;
+        let log = dir.0.join("job-%a.log").to_string_lossy().into_owned();
+        let jobs = submission.jobs.len();
+        let array = Array { name: &name, jobs, shape: &submission.shape, log, script };
+        let array = match slurm::start(self.decl, &array) {
+            Ok(id) => {
+                self.next.1 = TRY_AGAIN;
+                Some(id)
+            }
+            Err(Refusal::Never(error)) => {
+                for task in submission.jobs.into_iter().flatten() {
+                    self.end_task(task, || Err(copy_of(&error)));
+                }
+                return Ok(());
+            }
+            Err(Refusal::Later(reason)) => {
+                self.warn(
+                    &submission,
+                    &format!("Slurm does not accept jobs now and is asked again: {reason}"),
+                );
+                self.next = (Instant::now() + self.next.1, (self.next.1 * 2).min(LONGEST_PAUSE));
+                if slurm::list(std::slice::from_ref(&name))?.is_none_or(|listed| listed.is_empty()) {
+                    self.queue.refused(submission.batch);
+                    return Ok(());
+                }
+                // The answer was lost.
+                None
+            }
+        };
+        let jobs = submission.jobs.into_iter().map(|tasks| tasks.into_iter().map(Some).collect()).collect();
+        let (read, since) = (BTreeSet::new(), Instant::now());
+        let sent = Sent { name, dir, array, jobs, read, since, is_adopted: false };
+        self.sent.insert(submission.batch, sent);
+        Ok(())
+    }
+
+    /// Warns the user about a submission, at its first task.
+    fn warn(&self, submission: &Submission, message: &str) {
+        let first = submission.jobs.first().and_then(|tasks| self.tasks.get(tasks.first()?));
+        if let Some(taken) = first {
+            let message = message.to_owned();
+            self.tell(taken.id, Update::Worker(WorkerEvent::Log { level: Level::Warning, message }));
+        }
+    }
+}
+
+/// First digits of the hash of a run's id: names of jobs are short in listings.
+fn fingerprint(run: &str) -> u32 {
+    let hash = blake3::hash(run.as_bytes());
+    u32::from_be_bytes([hash.as_bytes()[0], hash.as_bytes()[1], hash.as_bytes()[2], hash.as_bytes()[3]])
+}
