@@ -13,7 +13,7 @@ ENGINE = -p callsheet -p callsheet-stages
 ALONE = env -u FORCE_COLOR -u CLICOLOR_FORCE -u NO_GRAPHICS OMP_NUM_THREADS=1 MKL_NUM_THREADS=1
 NEXTEST := $(shell cargo nextest --version >/dev/null 2>&1 && echo nextest)
 
-.PHONY: pipeline setup fetch build inspect serve wheel wheel-inspect test test-python test-shared test-all snapshots fmt lint prose docs doc guide features gpu-archive gpu-check test-interop test-web test-serve parity bench-stages bench-engine bench-encodings bench-tables bench-serve bench-shared vendor-check fuzz audit hooks clean
+.PHONY: pipeline setup fetch build inspect serve wheel wheel-inspect test test-python test-shared test-slurm test-all snapshots fmt lint prose docs doc guide features gpu-archive gpu-check test-interop test-web test-serve parity bench-stages bench-engine bench-encodings bench-tables bench-serve bench-shared vendor-check fuzz audit hooks clean
 
 pipeline: build
 	target/release/callsheet run --pipeline $(PIPELINE) --dataset $(DATASET) --profile $(PROFILE) --report $(ARGS)

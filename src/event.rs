@@ -70,6 +70,13 @@ pub enum Event {
         /// The run that computes it.
         holder: String,
     },
+    /// Jobs of a stage wait on a cluster.
+    Queued {
+        /// The stage instance.
+        stage: String,
+        /// Reason for which they wait.
+        reason: String,
+    },
     /// A worker was started.
     Started {
         /// The stage instance.

@@ -74,6 +74,7 @@ impl<'a> LogReporter<'a> {
             Event::Waiting { stage, holder } => {
                 lines.push(format!("{stage}: waiting for run {holder}, which computes the same result"));
             }
+            Event::Queued { stage, reason } => lines.push(format!("{stage}: waits on the cluster: {reason}")),
             Event::Retrying { stage, message, seconds } => {
                 let first = message.lines().next().unwrap_or_default();
                 lines.push(format!("{stage}: failed, retrying in {}: {first}", human_seconds(*seconds)));

@@ -2,11 +2,13 @@
 //! on one machine.
 
 use std::fs;
+use std::hash::{BuildHasher, RandomState};
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
+use std::process::{self, Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread;
 use std::time::Duration;
 
@@ -15,8 +17,10 @@ use callsheet_worker::error::{Error, IoContext, Result};
 use rustix::process::{Signal, geteuid};
 use serde::de::DeserializeOwned;
 
+use super::action::Action;
 use super::context::{JobContext, Run};
 use super::executor::{Outcome, Update};
+use super::rows::Shard;
 use super::task::{
     FORMAT, JobDir, JobSpec, NewsWriter, Task, TaskEnd, TaskError, TaskNews, TaskUpdate, VERSION,
 };
@@ -26,12 +30,15 @@ use crate::store::{OF_JOB, Store};
 /// Time between two looks at signals.
 const PAUSE: Duration = Duration::from_millis(50);
 
+/// Longest time that a cluster takes to kill a job that it starts again.
+const LONGEST_KILL: Duration = Duration::from_secs(60);
+
 /// Resources of a job, as the cluster grants them.
 #[derive(Clone, Debug)]
 pub struct NodeResources {
     /// Position of the job in its array.
     pub index: usize,
-    /// Id of the job; together with `restart` it is unique on the cluster.
+    /// Id of the job.
     pub job: String,
     /// Number of times that the cluster has started the job again.
     pub restart: u32,
@@ -63,7 +70,9 @@ pub fn perform_job(dir: &Path, node: &NodeResources, signals: Receiver<JobSignal
     let tasks: Vec<Task> = read_own(&dir.tasks(node.index))?;
     let store = Store::of(&spec.project)?;
     let plan = spec.plan();
-    let id = format!("{}-j{}-{}", spec.run, node.job, node.restart);
+    // A controller that has lost its state may start a job a second time under the same number.
+    let unique = format!("{}-{:08x}", node.restart, RandomState::new().hash_one(process::id()) as u32);
+    let id = format!("{}-j{}-{unique}", spec.run, node.job);
     let run = Run {
         project: &spec.project,
         store: &store,
@@ -74,20 +83,82 @@ pub fn perform_job(dir: &Path, node: &NodeResources, signals: Receiver<JobSignal
         job: Some(JobContext { id, revision: spec.revision.clone() }),
         sandbox: OnceLock::new(),
     };
-    let news = NewsWriter::new(&dir, node.index, &format!("{}-{}", node.restart, node.job));
-    let ended = AtomicBool::new(false);
-    thread::scope(|scope| {
-        let (run, ended) = (&run, &ended);
-        scope.spawn(move || obey(run, signals, ended));
-        let done = tasks.into_iter().enumerate().try_for_each(|(number, task)| {
-            let end =
-                perform(run, (number, task), node, |update| news.tell(&TaskNews { task: number, update }));
-            news.tell(&TaskNews { task: number, update: TaskUpdate::Ended(end) })
-        });
+    let news = NewsWriter::new(&dir, node.index, &unique);
+    let (ended, first) = (AtomicBool::new(false), Mutex::new(None));
+    let unfinished = thread::scope(|scope| {
+        let (run, ended, first) = (&run, &ended, &first);
+        scope.spawn(move || obey(run, signals, first, ended));
+        let unfinished = perform_all(run, tasks, node, &news, first);
         ended.store(true, Ordering::Relaxed);
-        done
+        unfinished
     })?;
+    if !unfinished.is_empty() && !requeue(node) {
+        for task in unfinished {
+            news.tell(&TaskNews { task, update: TaskUpdate::Ended(TaskEnd::OutOfTime) })?;
+        }
+    }
     news.end()
+}
+
+/// Performs tasks one after another. If the job's time is up before all are over, returns those that another job can go on
+/// with.
+fn perform_all(
+    run: &Run,
+    tasks: Vec<Task>,
+    node: &NodeResources,
+    news: &NewsWriter,
+    first: &Mutex<Option<JobSignal>>,
+) -> Result<Vec<usize>> {
+    let (count, mut has_advanced) = (tasks.len(), false);
+    for (number, task) in tasks.into_iter().enumerate() {
+        let end = perform(run, (number, task), node, |update| news.tell(&TaskNews { task: number, update }));
+        let is_time_up = *first.lock().unwrap_or_else(PoisonError::into_inner) == Some(JobSignal::TimeIsUp);
+        let end = match end {
+            Performed::Over(end) => {
+                has_advanced = true;
+                end
+            }
+            Performed::Stopped { advanced } if is_time_up && (advanced || has_advanced) => {
+                return Ok((number..count).collect());
+            }
+            Performed::Stopped { .. } if is_time_up => TaskEnd::Failed(TaskError::from(&no_checkpoint())),
+            Performed::Stopped { .. } => TaskEnd::Stopped,
+        };
+        news.tell(&TaskNews { task: number, update: TaskUpdate::Ended(end) })?;
+        if is_time_up {
+            return Ok((number + 1..count).collect());
+        }
+    }
+    Ok(Vec::new())
+}
+
+/// Error of a stage that has nothing to resume from when its job's time is up.
+fn no_checkpoint() -> Error {
+    Error::user_error(
+        Code::Timeout,
+        "the job's time was up before the worker had written a checkpoint",
+        "raise `time` under `resources` of the stage, or let the worker write checkpoints to `{scratch}`",
+    )
+}
+
+/// Lets the cluster start the job again. Returns false if it does not. Otherwise the cluster kills this process, at once or
+/// within a moment.
+fn requeue(node: &NodeResources) -> bool {
+    let requeued = Command::new("scontrol").args(["requeue", &node.job]).stdin(Stdio::null()).status();
+    let is_requeued = requeued.is_ok_and(|status| status.success());
+    if is_requeued {
+        thread::sleep(LONGEST_KILL);
+    }
+    is_requeued
+}
+
+/// End of a task on this node.
+enum Performed {
+    Over(TaskEnd),
+    /// The job was asked to end; `advanced` is true if another job can go on from here.
+    Stopped {
+        advanced: bool,
+    },
 }
 
 /// Performs a task, and passes on what happens.
@@ -96,44 +167,62 @@ fn perform(
     (number, task): (usize, Task),
     node: &NodeResources,
     tell: impl Fn(TaskUpdate) -> Result<()>,
-) -> TaskEnd {
+) -> Performed {
     let Task { action, shard } = task;
     let outcome = action.stage().and_then(|stage| {
-        let mut leased = None;
         let mut action = Arc::unwrap_or_clone(action).action(&stage, node.cpus, node.gpus.clone());
         action.log_suffix = shard.is_some().then(|| format!("{OF_JOB}{}-{number}", node.job));
-        let mut say = |update| {
-            let news = match update {
-                Update::Waiting(holder) => {
-                    leased = Some(holder);
-                    return;
-                }
-                Update::Started { resumes } => TaskUpdate::Started(resumes),
-                Update::Rows { missing, of } => TaskUpdate::Rows { missing, of },
-                Update::Worker(event) => TaskUpdate::Worker(event),
-                Update::Retry(error, pause) => {
-                    TaskUpdate::Retry(TaskError::from(&error), pause.as_secs_f64())
-                }
-                Update::Released | Update::Ended(_) => return,
-            };
-            // Progress that cannot be written does not stop the work.
-            let _ = tell(news);
-        };
-        let Some(shard) = shard else {
-            let outcome = action.perform(run, &mut say)?;
-            return Ok(match outcome {
-                Outcome::Taken(head) => TaskEnd::Taken(head),
-                Outcome::ActionOutput(head) => TaskEnd::Computed(head),
-                Outcome::Stopped => match leased.filter(|_| !stopping(run)) {
-                    Some(holder) => TaskEnd::Leased(holder),
-                    None => TaskEnd::Stopped,
-                },
-            });
-        };
-        let is_whole = action.perform_shard(run, &shard, &mut say, |part| tell(TaskUpdate::Part(part)))?;
-        Ok(if is_whole { TaskEnd::Shard } else { TaskEnd::Stopped })
+        match shard {
+            Some(shard) => perform_shard(run, &action, &shard, tell),
+            None => perform_whole(run, &action, tell),
+        }
     });
-    outcome.unwrap_or_else(|error| TaskEnd::Failed(TaskError::from(&error)))
+    outcome.unwrap_or_else(|error| Performed::Over(TaskEnd::Failed(TaskError::from(&error))))
+}
+
+fn perform_whole(run: &Run, action: &Action, tell: impl Fn(TaskUpdate) -> Result<()>) -> Result<Performed> {
+    let mut leased = None;
+    let outcome = action.perform(run, |update| match update {
+        Update::Waiting(holder) => leased = Some(holder),
+        update => pass_on(update, &tell),
+    })?;
+    Ok(match outcome {
+        Outcome::Taken(head) => Performed::Over(TaskEnd::Taken(head)),
+        Outcome::ActionOutput(head) => Performed::Over(TaskEnd::Computed(head)),
+        Outcome::Checkpointed => Performed::Stopped { advanced: true },
+        Outcome::Stopped => match leased.filter(|_| !stopping(run)) {
+            Some(holder) => Performed::Over(TaskEnd::Leased(holder)),
+            None => Performed::Stopped { advanced: false },
+        },
+    })
+}
+
+fn perform_shard(
+    run: &Run,
+    action: &Action,
+    shard: &Shard,
+    tell: impl Fn(TaskUpdate) -> Result<()>,
+) -> Result<Performed> {
+    let mut advanced = false;
+    let mut say = |update| pass_on(update, &tell);
+    let is_over = action.perform_shard(run, shard, &mut say, |part| {
+        advanced |= part.computed > 0;
+        tell(TaskUpdate::Part(part))
+    })?;
+    Ok(if is_over { Performed::Over(TaskEnd::Shard) } else { Performed::Stopped { advanced } })
+}
+
+/// Writes an update as news.
+fn pass_on(update: Update, tell: impl Fn(TaskUpdate) -> Result<()>) {
+    let news = match update {
+        Update::Started { resumes } => TaskUpdate::Started(resumes),
+        Update::Rows { missing, of } => TaskUpdate::Rows { missing, of },
+        Update::Worker(event) => TaskUpdate::Worker(event),
+        Update::Retry(error, pause) => TaskUpdate::Retry(TaskError::from(&error), pause.as_secs_f64()),
+        Update::Waiting(_) | Update::Queued(_) | Update::Released | Update::Ended(_) => return,
+    };
+    // Progress that cannot be written does not stop the work.
+    let _ = tell(news);
 }
 
 fn stopping(run: &Run) -> bool {
@@ -141,11 +230,12 @@ fn stopping(run: &Run) -> bool {
 }
 
 /// Stops the workers when a signal arrives: the first one lets them write a checkpoint.
-fn obey(run: &Run, signals: Receiver<JobSignal>, ended: &AtomicBool) {
+fn obey(run: &Run, signals: Receiver<JobSignal>, first: &Mutex<Option<JobSignal>>, ended: &AtomicBool) {
     let mut how = Signal::TERM;
     while !ended.load(Ordering::Relaxed) {
         match signals.recv_timeout(PAUSE) {
-            Ok(_) => {
+            Ok(signal) => {
+                first.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(signal);
                 // Without a sandbox, no worker was started, and the first task asks before it starts one.
                 if let Ok(sandbox) = run.sandbox() {
                     sandbox.supervisor.stop(how);

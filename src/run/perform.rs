@@ -31,7 +31,7 @@ impl Action<'_> {
         let Some((scratch, _scratch)) = self.scratch(run, place, &mut say)? else {
             return Ok(Outcome::Stopped);
         };
-        let resumes = scratch.is_used();
+        let (resumes, before) = (scratch.is_used(), scratch.state());
         if self.computed_rows.is_none() {
             say(Update::Started { resumes });
         }
@@ -49,7 +49,8 @@ impl Action<'_> {
             None => self.perform_whole(run, place, &digest, scratch.path(), &mut say)?,
         };
         let Some(ActionOutput { outputs, fresh, peak_memory, computed }) = made else {
-            return Ok(Outcome::Stopped);
+            let has_advanced = self.keeps_checkpoints() && scratch.state() != before;
+            return Ok(if has_advanced { Outcome::Checkpointed } else { Outcome::Stopped });
         };
         self.check_unchanged(run.store)?;
         run.store.sync(&fresh)?;

@@ -9,6 +9,7 @@ use callsheet_worker::error::{IoContext, Result};
 
 use super::files::{entries, remove};
 use super::root::Store;
+use super::shared::attempt::states;
 
 /// Scratch folder. Actions that differ only in a budget share one folder.
 #[derive(Clone, Debug)]
@@ -84,6 +85,11 @@ impl Scratch {
     /// Returns true if the folder contains anything.
     pub fn is_used(&self) -> bool {
         fs::read_dir(&self.path).is_ok_and(|mut files| files.next().is_some())
+    }
+
+    /// State of the files in the folder, which differs after a checkpoint was written.
+    pub fn state(&self) -> impl PartialEq + use<> {
+        states(&self.path).unwrap_or_default()
     }
 
     /// Removes the files in the folder, if it exists.

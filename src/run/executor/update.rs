@@ -32,6 +32,8 @@ pub(in crate::run) enum News {
 pub(in crate::run) enum Update {
     /// The action waits for the run with this id, which computes the result or holds its checkpoints or rows.
     Waiting(String),
+    /// The action's jobs wait on a cluster, for this reason.
+    Queued(String),
     /// The action starts; if `resumes` is true, its scratch folder has files to resume from.
     Started { resumes: bool },
     /// A row-wise stage has looked up its rows in the store.
@@ -59,4 +61,6 @@ pub(in crate::run) enum Outcome {
     ActionOutput(Arc<LatestResult>),
     /// The run was stopped.
     Stopped,
+    /// The run was stopped after the worker had written checkpoints.
+    Checkpointed,
 }

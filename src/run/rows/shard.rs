@@ -359,7 +359,7 @@ impl Parts {
         self.sample.is_some_and(|limit| elapsed.as_secs_f64() >= limit)
     }
 
-    /// Number of rows of the next part. Parts of a sample grow, so that its last ones tell how long a row takes.
+    /// Number of rows of the next part. Parts of a sample grow, so that the time of a row is known after its last ones.
     fn next(&self, left: usize) -> usize {
         let most = self.rate.map_or(1, |rate| rate.rows(COMMIT_EVERY));
         match self.sample {

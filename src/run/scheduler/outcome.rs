@@ -28,7 +28,7 @@ impl<'a, R: FnMut(&Event), E: Executor<'a>> Scheduler<'a, R, E> {
                 self.summary.cached += 1;
                 head
             }
-            Ok(Outcome::Stopped) => {
+            Ok(Outcome::Stopped | Outcome::Checkpointed) => {
                 self.status[position] = Status::Lost;
                 (self.report)(&Event::Stopped { stage });
                 return;

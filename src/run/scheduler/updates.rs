@@ -10,6 +10,7 @@ impl<'a, R: FnMut(&Event), E: Executor<'a>> Scheduler<'a, R, E> {
         let stage = || self.run.plan.stages[position].name.clone();
         let event = match update {
             Update::Waiting(holder) => Event::Waiting { stage: stage(), holder },
+            Update::Queued(reason) => Event::Queued { stage: stage(), reason },
             Update::Started { resumes } => {
                 let Status::Running(begun) = &mut self.status[position] else { return };
                 let reasons = std::mem::take(&mut begun.reasons);

@@ -68,6 +68,8 @@ pub(in crate::run) enum TaskEnd {
     Leased(String),
     /// The job was asked to end.
     Stopped,
+    /// The job's time was up before the task was over; another job can go on with it.
+    OutOfTime,
     Failed(TaskError),
 }
 

@@ -77,10 +77,10 @@ fn copy_settled(from: &Path, to: &Path) -> std::io::Result<()> {
 }
 
 /// Path, inode, size and modification time of a file.
-type State = (PathBuf, u64, u64, i64, i64);
+pub(in crate::store) type State = (PathBuf, u64, u64, i64, i64);
 
 /// Identities, sizes and times of everything below a folder.
-fn states(folder: &Path) -> std::io::Result<Vec<State>> {
+pub(in crate::store) fn states(folder: &Path) -> std::io::Result<Vec<State>> {
     let mut states = Vec::new();
     for entry in fs::read_dir(folder)? {
         let path = entry?.path();

@@ -21,7 +21,7 @@
 //! ```
 
 pub(super) mod access;
-mod attempt;
+pub(super) mod attempt;
 pub(super) mod check;
 pub(super) mod detach;
 mod heartbeat;

@@ -1,8 +1,10 @@
 //! Runs on a real Slurm.
 
 mod cluster;
+mod failures;
 mod kills;
 mod rows;
+mod time;
 
 use std::fs;
 

@@ -61,6 +61,7 @@ impl<'s, 'a: 's> Poller<'s, 'a> {
             TaskEnd::Shard => self.end_shard(task, Ok(true)),
             TaskEnd::Failed(error) => self.end_task(task, || Err(error.into())),
             TaskEnd::Stopped => self.end_task(task, || Ok(Outcome::Stopped)),
+            TaskEnd::OutOfTime => self.queue.again(task),
             TaskEnd::Leased(holder) => {
                 if let Some(taken) = self.tasks.get(&task) {
                     self.tell(taken.id, Update::Waiting(holder));

@@ -7,6 +7,7 @@ mod hear;
 mod live;
 mod poller;
 mod queue;
+mod reasons;
 mod row_action;
 mod row_state;
 mod slurm;

@@ -102,6 +102,8 @@ pub(super) struct Poller<'s, 'a> {
     /// Earliest time of the next submission, and the pause before it.
     pub next: (Instant, Duration),
     pub stopping: Option<Stop>,
+    /// Last reported reason why the jobs of each action wait.
+    pub reasons: BTreeMap<ActionId, Option<String>>,
     /// Number of submissions so far.
     pub count: u32,
 }
@@ -136,6 +138,7 @@ impl<'s, 'a: 's> Poller<'s, 'a> {
             listed: now,
             next: (now, TRY_AGAIN),
             stopping: None,
+            reasons: BTreeMap::new(),
             count: 0,
         }
     }

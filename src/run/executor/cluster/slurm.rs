@@ -18,7 +18,7 @@ use crate::declare::ExecutorDecl;
 /// Longest time for which a program of Slurm may work. A controller that does not answer makes them wait for minutes.
 const TIMEOUT: Duration = Duration::from_secs(60);
 
-/// Time before the end of a job at which it is asked for a checkpoint.
+/// Time before the end of a job at which it is asked for a checkpoint; of a short job, a quarter of its time.
 const BEFORE_END: Duration = Duration::from_secs(120);
 
 /// Beginnings of what sbatch says when it may accept the jobs later.
@@ -106,7 +106,7 @@ fn arguments(decl: &ExecutorDecl, array: &Array) -> Vec<String> {
         "--nodes=1".to_owned(),
         "--ntasks=1".to_owned(),
         format!("--cpus-per-task={}", shape.cpus),
-        format!("--signal=B:USR2@{}", BEFORE_END.as_secs()),
+        format!("--signal=B:USR2@{}", before_end(shape.time).as_secs()),
     ];
     let mut option = |name: &str, value: Option<String>| {
         words.extend(value.map(|value| format!("--{name}={value}")));
@@ -122,6 +122,10 @@ fn arguments(decl: &ExecutorDecl, array: &Array) -> Vec<String> {
     option("time", shape.time.map(|time| minutes(Some(time))));
     words.extend(decl.options.iter().cloned());
     words
+}
+
+fn before_end(time: Option<Duration>) -> Duration {
+    time.map_or(BEFORE_END, |time| BEFORE_END.min(time / 4))
 }
 
 /// A time limit in the form of Slurm, which counts minutes.

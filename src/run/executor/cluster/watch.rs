@@ -7,8 +7,9 @@ use callsheet_worker::error::Result;
 use super::errors::error_of;
 use super::poller::{Poller, Sent};
 use super::queue::{BatchId, JobEnd, JobState, LostTask, TaskId};
-use super::slurm::{self, states};
-use crate::run::executor::{Outcome, Update};
+use super::reasons::in_words;
+use super::slurm::{self, Listed, states};
+use crate::run::executor::{ActionId, Outcome, Update};
 use crate::run::task::JobDir;
 use std::time::Duration;
 
@@ -26,6 +27,7 @@ impl<'s, 'a: 's> Poller<'s, 'a> {
         for sent in self.sent.values_mut().filter(|sent| sent.array.is_none()) {
             sent.array = listed.iter().find(|job| job.name == sent.name).map(|job| job.array.clone());
         }
+        self.explain(&listed);
         let (states, now) = (states(&listed), self.clock.elapsed());
         let (sent, queue) = (&self.sent, &mut self.queue);
         let state = |batch: BatchId, index: usize| state_of(sent.get(&batch)?, index, &states);
@@ -48,6 +50,34 @@ impl<'s, 'a: 's> Poller<'s, 'a> {
             self.lose(lost, places.get(&lost.task));
         }
         Ok(())
+    }
+
+    /// Reports for each action why its jobs wait, whenever the reason changes. One that has a running job does not wait.
+    fn explain(&mut self, listed: &[Listed]) {
+        let mut reasons: BTreeMap<ActionId, Option<&str>> = BTreeMap::new();
+        for job in listed {
+            let Some(sent) = self.sent.values().find(|sent| sent.name == job.name) else { continue };
+            let tasks = sent.jobs.get(job.index).into_iter().flatten().flatten();
+            for taken in tasks.filter_map(|task| self.tasks.get(task)) {
+                let known = reasons.entry(taken.id).or_insert(Some("None"));
+                match job.state {
+                    // Slurm has not looked at it yet.
+                    JobState::Pending if job.reason == "None" => {}
+                    JobState::Pending if known.is_some() => *known = Some(&job.reason),
+                    JobState::Pending => {}
+                    _ => *known = None,
+                }
+            }
+        }
+        for (id, reason) in reasons {
+            let reason = reason.filter(|reason| *reason != "None").map(in_words);
+            if self.reasons.get(&id) != Some(&reason) {
+                if let Some(reason) = reason.clone() {
+                    self.tell(id, Update::Queued(reason));
+                }
+                self.reasons.insert(id, reason);
+            }
+        }
     }
 
     /// Reports a task whose job ended without a word.
