@@ -219,14 +219,26 @@ impl Sharing {
     /// Returns an error if a registration cannot be read: its project may need everything.
     pub(super) fn workspaces(&self, now: SystemTime) -> Result<(Vec<Registered>, Vec<Registered>)> {
         let (mut known, mut forgotten) = (Vec::new(), Vec::new());
-        for (_, path) in self.registrations()?.into_values() {
-            let found: Option<Workspace> = read_json(&path);
-            let seen = fs::metadata(&path).and_then(|found| found.modified()).ok();
-            let (Some(workspace), Some(seen)) = (found, seen) else { return Err(unreadable(&path)) };
+        for (id, (_, listed)) in self.registrations()? {
+            let (path, workspace, seen) = self.read_registration(&id, listed)?;
             let is_seen = now.duration_since(seen).unwrap_or_default() <= self.settings.forget();
             if is_seen { &mut known } else { &mut forgotten }.push((path, workspace));
         }
         Ok((known, forgotten))
+    }
+
+    /// Reads the registration of a project, which was listed at this path. It may have been replaced since.
+    fn read_registration(&self, id: &str, mut path: PathBuf) -> Result<(PathBuf, Workspace, SystemTime)> {
+        loop {
+            let seen = fs::metadata(&path).and_then(|found| found.modified()).ok();
+            if let Some((workspace, seen)) = read_json(&path).zip(seen) {
+                return Ok((path, workspace, seen));
+            }
+            match self.registrations()?.remove(id) {
+                Some((_, latest)) if latest != path => path = latest,
+                _ => return Err(unreadable(&path)),
+            }
+        }
     }
 
     /// Latest registration of each project, by its id.
