@@ -12,7 +12,7 @@ use signal_hook::consts::{SIGINT, SIGTERM, SIGUSR2};
 use signal_hook::iterator::Signals;
 
 use super::exit::SUCCESS;
-use crate::run::{JobSignal, NodeResources, perform_job};
+use crate::run::{JobSignal, NodeResources, answer_check, perform_job};
 
 /// Perform the tasks of a job on a node of a cluster
 #[derive(Args)]
@@ -22,6 +22,9 @@ pub(super) struct Job {
     /// Position of the job in its array [default: SLURM_ARRAY_TASK_ID, or 0]
     #[arg(long)]
     index: Option<usize>,
+    /// Check the node and this shared store instead
+    #[arg(long, value_name = "STORE")]
+    check: Option<PathBuf>,
 }
 
 impl Job {
@@ -29,7 +32,11 @@ impl Job {
         let (sender, signals) = mpsc::channel();
         listen(sender)?;
         let index = self.index.or_else(|| number("SLURM_ARRAY_TASK_ID")).unwrap_or_default();
-        perform_job(&self.folder, &resources(index), signals)?;
+        let node = resources(index);
+        match &self.check {
+            Some(store) => answer_check(&self.folder, index, store, node.cpus, node.gpus)?,
+            None => perform_job(&self.folder, &node, signals)?,
+        }
         Ok(SUCCESS)
     }
 }

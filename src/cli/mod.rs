@@ -1,6 +1,7 @@
 //! Command line of callsheet: one file per subcommand. Only this layer prints.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "only this layer prints")]
 
+mod attach;
 mod candidates;
 mod compare;
 mod completions;
@@ -9,6 +10,7 @@ mod curate;
 mod datasets;
 mod debug;
 mod du;
+mod executors;
 mod exit;
 mod explain;
 mod external;
@@ -19,6 +21,7 @@ mod graph;
 mod hash_progress;
 mod init;
 mod job;
+mod jobs;
 mod lineage;
 mod log_reporter;
 mod logs;
@@ -94,11 +97,15 @@ enum Subcommands {
     Plan(plan::PlanCommand),
     Status(status::Status),
     Store(store::StoreCommand),
+    Executors(executors::Executors),
     Config(config::Config),
     Explain(explain::Explain),
     Debug(debug::Debug),
     Ls(ls::Ls),
     Runs(runs::Runs),
+    Attach(attach::Attach),
+    Jobs(jobs::Jobs),
+    Cancel(jobs::Cancel),
     Logs(logs::Logs),
     Show(show::Show),
     /// Inspect tables: statistics, SQL queries, differences
@@ -173,6 +180,7 @@ pub fn main() -> ExitCode {
         Subcommands::Plan(command) => command.execute(),
         Subcommands::Status(command) => command.execute(),
         Subcommands::Store(command) => command.execute(),
+        Subcommands::Executors(command) => command.execute(),
         Subcommands::Config(command) => command.execute(),
         Subcommands::Explain(command) => command.execute(),
         Subcommands::Debug(command) => command.execute(),
@@ -181,6 +189,9 @@ pub fn main() -> ExitCode {
         Subcommands::Metrics(command) => command.execute(),
         Subcommands::Ls(command) => command.execute(),
         Subcommands::Runs(command) => command.execute(),
+        Subcommands::Attach(command) => command.execute(),
+        Subcommands::Jobs(command) => command.execute(),
+        Subcommands::Cancel(command) => command.execute(),
         Subcommands::Logs(command) => command.execute(),
         Subcommands::Show(command) => command.execute(),
         Subcommands::Inspect(command) => command.inspect("inspect"),

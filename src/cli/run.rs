@@ -1,8 +1,11 @@
 //! `callsheet run`.
 
+use std::env;
 use std::fs;
 use std::io::IsTerminal;
+use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
+use std::process::{Command, Stdio};
 use std::str::FromStr as _;
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -10,10 +13,10 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use callsheet_worker::code::Code;
-use callsheet_worker::error::{Error, Result};
+use callsheet_worker::error::{Error, IoContext, Result};
 use callsheet_worker::print::{print_error, print_text, say};
 use callsheet_worker::protocol::{Level, WorkerEvent};
-use clap::Args;
+use clap::{Args, ValueEnum};
 use clap_complete::engine::ArgValueCompleter;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
@@ -28,11 +31,14 @@ use super::progress_reporter::ProgressReporter;
 use super::runs::folder;
 use super::target::{Select, TargetArgs, snapshot};
 use crate::curation::similar_file;
-use crate::declare::{Bytes, Project};
+use crate::declare::{Bytes, Project, engine};
 use crate::event::Event;
 use crate::plan::{Plan, Request};
 use crate::report::{FILE, Subject, is_current, write};
-use crate::run::{Interrupts, Machine, RunOptions, RunSummary, StoreSnapshot, machine, run};
+use crate::run::{
+    DETACHED_VARIABLE, Interrupts, Machine, RunOptions, RunSummary, StoreSnapshot, machine, run,
+    submit_engine,
+};
 use crate::store::Store;
 
 /// Time between two drawings of the lines on a terminal.
@@ -75,6 +81,13 @@ pub(super) struct Run {
     /// Run the stages on this cluster: the name of an executor in callsheet.toml or executors.toml
     #[arg(long, value_name = "EXECUTOR", conflicts_with = "dry_run")]
     on: Option<String>,
+    /// Let the run go on without this terminal: with `job`, its engine is a job of the executor, too; with `here`, it is a
+    /// process of this machine. `callsheet attach` shows the run [default: job]
+    #[arg(
+        long, value_name = "WHERE", num_args = 0..=1, default_missing_value = "job", require_equals = true, requires = "on",
+        conflicts_with_all = ["json", "quiet", "report", "lineage"]
+    )]
+    detach: Option<Detach>,
     /// Re-run this stage even if its result is in the store. Repeatable
     #[arg(long, value_name = "STAGE", add = ArgValueCompleter::new(candidates::stages))]
     force: Vec<String>,
@@ -107,6 +120,9 @@ impl Run {
             return super::plan::show(&self.which, &self.select, &self.machine(), false, self.json);
         }
         let (project, request) = self.which.request()?;
+        if let (Some(place), Some(on)) = (self.detach, &self.on) {
+            return detach(&project, on, place);
+        }
         let store = Store::of(&project)?;
         // The shared lock keeps gc from removing results while they are looked up and used. A store that does
         // not exist yet has no results.
@@ -182,6 +198,55 @@ impl Run {
     fn machine(&self) -> Machine {
         machine(self.jobs, self.memory, self.gpus.as_deref())
     }
+}
+
+/// Place of the engine of a run that goes on without its terminal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Detach {
+    /// A job of the executor, which is started again if its node fails.
+    Job,
+    /// A process of this machine.
+    Here,
+}
+
+/// Words of a command line without those that detach the run, and without the folder in which it starts: the engine starts
+/// in the project.
+fn words_of_engine(words: impl Iterator<Item = String>) -> Vec<String> {
+    let (mut kept, mut skips) = (Vec::new(), false);
+    for word in words {
+        if std::mem::take(&mut skips) || word.starts_with("--detach") || word.starts_with("--directory=") {
+            continue;
+        }
+        if word == "-C" || word == "--directory" {
+            skips = true;
+        } else if !word.starts_with("-C") {
+            kept.push(word);
+        }
+    }
+    kept
+}
+
+/// Starts a run that goes on without this terminal, with the options of this command.
+fn detach(project: &Project, on: &str, place: Detach) -> Result<u8> {
+    let decl = project.executor(on)?;
+    let words = words_of_engine(env::args().skip(1));
+    if place == Detach::Job {
+        let id = submit_engine(project, &decl, &words)?;
+        say(&format!(
+            "the run goes on as job {id} of the cluster; `callsheet attach` shows it as soon as it has begun"
+        ));
+        return Ok(SUCCESS);
+    }
+    let log = project.data.join("store/engine.log");
+    fs::create_dir_all(log.parent().unwrap_or(&project.data)).io_context("cannot create", &log)?;
+    let file = fs::File::create(&log).io_context("cannot write", &log)?;
+    let mut command = Command::new(engine()?);
+    command.args(words).current_dir(&project.root).stdin(Stdio::null()).stdout(Stdio::null()).stderr(file);
+    // Signals of the terminal do not reach a process group of its own, and the end of the terminal is ignored.
+    command.process_group(0).env(DETACHED_VARIABLE, "");
+    let child = command.spawn().io_context("cannot start", "callsheet")?;
+    say(&format!("the run goes on as process {}; `callsheet attach` shows it", child.id()));
+    Ok(SUCCESS)
 }
 
 /// Reporter of the events of a run.
@@ -301,7 +366,13 @@ fn signals_that_end() -> Vec<i32> {
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
     let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:")).unwrap_or_default();
     let ignored = u64::from_str_radix(mask.trim(), 16).unwrap_or_default();
-    [SIGHUP, SIGINT, SIGTERM].into_iter().filter(|signal| ignored >> (signal - 1) & 1 == 0).collect()
+    // A cluster ends an engine that is a job, and starts it again: its jobs must go on.
+    let all: &[i32] = match env::var_os(DETACHED_VARIABLE) {
+        Some(name) if name.is_empty() => &[SIGINT, SIGTERM],
+        Some(_) => &[SIGINT],
+        None => &[SIGHUP, SIGINT, SIGTERM],
+    };
+    all.iter().copied().filter(|signal| ignored >> (signal - 1) & 1 == 0).collect()
 }
 
 /// Prints the errors of a run; returns its exit code.

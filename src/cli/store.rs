@@ -230,7 +230,7 @@ fn second_process(mount: &Path, wait: Duration) -> Result<Child> {
     command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().io_context("cannot start", program)
 }
 
-fn print_check(checked: &StoreCheck) {
+pub(super) fn print_check(checked: &StoreCheck) {
     let exact = |(twice, of): (usize, usize)| match twice {
         0 => format!("exact: each of {of} names was made by one process"),
         twice => format!("NOT EXACT: {twice} of {of} names were made by both processes"),

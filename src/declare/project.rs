@@ -390,7 +390,9 @@ impl Project {
 }
 
 /// Names that a project cannot give to its commands.
-pub const BUILT_IN: [&str; 34] = [
+pub const BUILT_IN: [&str; 38] = [
+    "attach",
+    "cancel",
     "compare",
     "completions",
     "config",
@@ -398,6 +400,7 @@ pub const BUILT_IN: [&str; 34] = [
     "datasets",
     "debug",
     "du",
+    "executors",
     "explain",
     "gc",
     "graph",
@@ -406,6 +409,7 @@ pub const BUILT_IN: [&str; 34] = [
     "init",
     "inspect",
     "job",
+    "jobs",
     "logs",
     "ls",
     "man",

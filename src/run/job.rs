@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use callsheet_worker::code::Code;
 use callsheet_worker::error::{Error, IoContext, Result};
@@ -29,6 +29,9 @@ use crate::store::{OF_JOB, Store};
 
 /// Time between two looks at signals.
 const PAUSE: Duration = Duration::from_millis(50);
+
+/// Time in which a worker may write a checkpoint before a further signal kills it.
+const CHECKPOINT: Duration = Duration::from_secs(60);
 
 /// Longest time that a cluster takes to kill a job that it starts again.
 const LONGEST_KILL: Duration = Duration::from_secs(60);
@@ -231,15 +234,16 @@ fn stopping(run: &Run) -> bool {
 
 /// Stops the workers when a signal arrives: the first one lets them write a checkpoint.
 fn obey(run: &Run, signals: Receiver<JobSignal>, first: &Mutex<Option<JobSignal>>, ended: &AtomicBool) {
-    let mut how = Signal::TERM;
+    let mut began: Option<Instant> = None;
     while !ended.load(Ordering::Relaxed) {
         match signals.recv_timeout(PAUSE) {
             Ok(signal) => {
                 first.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(signal);
                 // Without a sandbox, no worker was started, and the first task asks before it starts one.
                 if let Ok(sandbox) = run.sandbox() {
-                    sandbox.supervisor.stop(how);
-                    how = Signal::KILL;
+                    // The cluster may lose a signal to a job that has just started, so that it is sent again.
+                    let is_again = began.get_or_insert_with(Instant::now).elapsed() > CHECKPOINT;
+                    sandbox.supervisor.stop(if is_again { Signal::KILL } else { Signal::TERM });
                 }
             }
             Err(RecvTimeoutError::Timeout) => {}

@@ -46,7 +46,7 @@ use crate::store::{RunRecord, Sources, Store};
 use crate::target::Target;
 use context::Run;
 use executor::News;
-use executor::cluster::{Cluster, Known, check_store};
+use executor::cluster::{Cluster, Known, check_store, note_engine};
 use executor::local::Local;
 use executor::mixed::{Mixed, cluster_of};
 use recorder::Recorder;
@@ -55,6 +55,10 @@ use scheduler::Scheduler;
 
 pub use debug::{DebugJob, prepare_debug};
 pub use environment::{Variable, VariableSource, WorkerEnvironment, worker_environment};
+pub use executor::cluster::{
+    ClusterCheck, ClusterJob, DETACHED_VARIABLE, NodeCheck, answer_check, cancel_jobs, check_cluster,
+    cluster_jobs, detect_executor, engine_job, submit_engine,
+};
 pub use executor::local::{Machine, machine, supervise};
 pub use executor::share::Share;
 pub use interrupts::Interrupts;
@@ -85,6 +89,7 @@ pub fn run(
     let clock = Instant::now();
     let id = store.new_run_id(SystemTime::now());
     store.begin_run(&id)?;
+    note_engine(store, &id);
     let mut recorder = Recorder::new(&store.run_dir(&id));
     let mut report = |event: &Event| {
         recorder.keep(event);

@@ -143,6 +143,11 @@ impl TaskSpec {
         }
     }
 
+    /// Name of the stage instance.
+    pub(in crate::run) fn stage_name(&self) -> &str {
+        &self.instance.name
+    }
+
     /// Returns the stage of the action.
     ///
     /// # Errors

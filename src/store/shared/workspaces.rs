@@ -220,22 +220,28 @@ impl Sharing {
     pub(super) fn workspaces(&self, now: SystemTime) -> Result<(Vec<Registered>, Vec<Registered>)> {
         let (mut known, mut forgotten) = (Vec::new(), Vec::new());
         for (id, (_, listed)) in self.registrations()? {
-            let (path, workspace, seen) = self.read_registration(&id, listed)?;
+            let Some((path, workspace, seen)) = self.read_registration(&id, listed)? else { continue };
             let is_seen = now.duration_since(seen).unwrap_or_default() <= self.settings.forget();
             if is_seen { &mut known } else { &mut forgotten }.push((path, workspace));
         }
         Ok((known, forgotten))
     }
 
-    /// Reads the registration of a project, which was listed at this path. It may have been replaced since.
-    fn read_registration(&self, id: &str, mut path: PathBuf) -> Result<(PathBuf, Workspace, SystemTime)> {
+    /// Reads the registration of a project, which was listed at this path. It may have been replaced since; `None` if the
+    /// project has left the store.
+    fn read_registration(
+        &self,
+        id: &str,
+        mut path: PathBuf,
+    ) -> Result<Option<(PathBuf, Workspace, SystemTime)>> {
         loop {
             let seen = fs::metadata(&path).and_then(|found| found.modified()).ok();
             if let Some((workspace, seen)) = read_json(&path).zip(seen) {
-                return Ok((path, workspace, seen));
+                return Ok(Some((path, workspace, seen)));
             }
             match self.registrations()?.remove(id) {
                 Some((_, latest)) if latest != path => path = latest,
+                None if path.symlink_metadata().is_err() => return Ok(None),
                 _ => return Err(unreadable(&path)),
             }
         }

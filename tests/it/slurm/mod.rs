@@ -1,6 +1,7 @@
 //! Runs on a real Slurm.
 
 mod cluster;
+mod detached;
 mod failures;
 mod kills;
 mod rows;
@@ -110,4 +111,74 @@ fn a_job_refuses_files_that_others_can_change_and_those_of_another_version() {
     assert!(error.contains("but the run was started by callsheet 9"), "{error}");
     fs::write(job.join("job.json"), "{").expect("written");
     assert!(project.refused("unreadable", &words).contains("job.json"));
+}
+
+#[test]
+fn executors_are_detected_and_checked_by_two_jobs() {
+    let Some(cluster) = Cluster::start(1) else { return };
+    let project = minimal();
+    assert!(cluster.callsheet(&project, &["executors"]).1.contains("no executors are declared"));
+    let (code, detected) = cluster.callsheet(&project, &["executors", "detect", "lab"]);
+    assert!(
+        code == Some(0) && detected.contains("partition = \"main\"\ncpus = 1\nmemory = \"1000 MiB\""),
+        "{detected}"
+    );
+    let declaration: String = detected
+        .lines()
+        .take_while(|line| !line.starts_with("write"))
+        .map(|line| format!("{line}\n"))
+        .collect();
+    let settings = project.read("callsheet.toml");
+    project.write("callsheet.toml", &format!("{settings}\n{declaration}"));
+    let (code, said) = cluster.callsheet(&project, &["executors", "check", "lab"]);
+    assert!(code == Some(2) && said.contains("store attach"), "{said}");
+    cluster.group.attach(&project);
+    let (code, said) = cluster.callsheet(&project, &["executors", "check", "lab"]);
+    assert_eq!(code, Some(0), "{said}");
+    for part in ["n1", "n2", "can hold a shared store", "jobs can submit jobs (run --detach)  yes    yes"] {
+        assert!(said.contains(part), "{part}: {said}");
+    }
+    project.write(
+        "callsheet.toml",
+        &project
+            .read("callsheet.toml")
+            .replace("kind = \"slurm\"", "kind = \"slurm\"\nprogram = \"/nowhere/callsheet\""),
+    );
+    let (_, said) = cluster.callsheet(&project, &[&["run", "--on", "lab"], &MAIN[..]].concat());
+    assert!(said.contains("the node could not start callsheet") && said.contains("set `program`"), "{said}");
+}
+
+#[test]
+fn the_users_own_file_takes_precedence_for_each_key_of_an_executor() {
+    let project = minimal();
+    let settings = project.read("callsheet.toml");
+    project.write(
+        "callsheet.toml",
+        &format!(
+            "{settings}[executors.lab]\nkind = \"slurm\"\n[[executors.lab.classes]]\npartition = \"small\"\n"
+        ),
+    );
+    let config = tempfile::tempdir().expect("a folder");
+    fs::create_dir(config.path().join("callsheet")).expect("created");
+    let file = config.path().join("callsheet/executors.toml");
+    let home = config.path().display().to_string();
+    let executors = || {
+        let output = project.command_with(&[("XDG_CONFIG_HOME", &home)], &["executors"]);
+        [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).concat()
+    };
+    fs::write(
+        &file,
+        "[[executors.lab.classes]]\npartition = \"large\"\ngpus = 2\n[executors.own]\nkind = \"slurm\"\n",
+    )
+    .expect("written");
+    let listed = executors();
+    assert!(listed.contains("lab  large") && listed.contains("2 GPUs") && listed.contains("own"), "{listed}");
+    fs::write(&file, "[executors.lab]\nacount = \"x\"\n").expect("written");
+    assert!(executors().contains("did you mean `account`"), "{}", executors());
+    fs::write(&file, "[executors.lab]\njob_time = 300\n").expect("written");
+    assert!(executors().contains("`300` is not a valid time"), "{}", executors());
+    fs::write(&file, "[executors.lab]\nmax_jobs = 0\n").expect("written");
+    assert!(executors().contains("`max_jobs = 0` is not valid"), "{}", executors());
+    fs::write(&file, "[executors.lab]\nstore = \"here\"\n").expect("written");
+    assert!(executors().contains("is not an absolute path"), "{}", executors());
 }

@@ -58,20 +58,22 @@ fn write_file(path: &Path, text: &[u8]) -> Result<()> {
     written.io_context("cannot write", path)
 }
 
+/// Lines of a script that set the variables of workers as they are here.
+pub(super) fn exports(project: &Project) -> String {
+    let names = ENVIRONMENT.into_iter().chain(["PATH"]).chain(project.environment.iter().map(String::as_str));
+    // The node has its own temporary folder and terminal.
+    let names = names.filter(|name| !["TMPDIR", "TERM"].contains(name));
+    let lines = names
+        .filter_map(|name| Some(format!("export {name}={}\n", shell_words::quote(&env::var(name).ok()?))));
+    lines.collect()
+}
+
 /// Script of a job.
 ///
 /// # Errors
 /// Returns an error if the path of callsheet is not known.
 pub(super) fn script(run: &Run, decl: &ExecutorDecl, dir: &JobDir) -> Result<String> {
-    let mut text = "#!/bin/sh\n".to_owned();
-    let names =
-        ENVIRONMENT.into_iter().chain(["PATH"]).chain(run.project.environment.iter().map(String::as_str));
-    // The node has its own temporary folder and terminal.
-    for name in names.filter(|name| !["TMPDIR", "TERM"].contains(name)) {
-        if let Ok(value) = env::var(name) {
-            text += &format!("export {name}={}\n", shell_words::quote(&value));
-        }
-    }
+    let mut text = format!("#!/bin/sh\n{}", exports(run.project));
     for line in &decl.setup {
         text += &format!("{line}\n");
     }

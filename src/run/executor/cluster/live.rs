@@ -75,7 +75,7 @@ pub(super) fn find_live(run: &Run) -> Live {
 }
 
 /// Submissions of a run that may have live jobs, by their names.
-fn submissions(all: PathBuf) -> Vec<(String, JobDir)> {
+pub(super) fn submissions(all: PathBuf) -> Vec<(String, JobDir)> {
     let entries = fs::read_dir(all).into_iter().flatten().flatten();
     let dirs =
         entries.filter_map(|entry| Some((entry.file_name().into_string().ok()?, JobDir(entry.path()))));

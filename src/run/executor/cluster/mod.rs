@@ -2,6 +2,9 @@
 
 mod adopt;
 mod batch;
+mod check;
+mod control;
+mod detect;
 mod errors;
 mod hear;
 mod live;
@@ -26,6 +29,10 @@ use super::{ActionId, News, Stop};
 use crate::declare::{Bytes, ClassDecl, Cpus, ExecutorDecl, Project, ResourcesDecl};
 use crate::run::action::Action;
 use crate::run::context::Run;
+pub use check::{ClusterCheck, NodeCheck, answer_check, check_cluster};
+pub(in crate::run) use control::note_engine;
+pub use control::{ClusterJob, DETACHED_VARIABLE, cancel_jobs, cluster_jobs, engine_job, submit_engine};
+pub use detect::detect_executor;
 pub(in crate::run) use poller::Known;
 use poller::{Order, Poller};
 use queue::Shape;

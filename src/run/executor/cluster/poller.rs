@@ -29,6 +29,9 @@ const LOOK_IDLE: Duration = Duration::from_secs(10);
 const LIST_EVERY: Duration = Duration::from_secs(10);
 const LIST_EVERY_WHEN_STOPPING: Duration = Duration::from_secs(1);
 
+/// Time after which jobs are asked to end again: Slurm loses a signal to a job that has just started.
+const ASK_AGAIN: Duration = Duration::from_secs(4);
+
 /// Time between a refused submission and the next try; each further time is twice as long.
 pub(super) const TRY_AGAIN: Duration = Duration::from_secs(5);
 
@@ -102,6 +105,8 @@ pub(super) struct Poller<'s, 'a> {
     /// Earliest time of the next submission, and the pause before it.
     pub next: (Instant, Duration),
     pub stopping: Option<Stop>,
+    /// Time at which jobs were last asked to end.
+    asked: Instant,
     /// Last reported reason why the jobs of each action wait.
     pub reasons: BTreeMap<ActionId, Option<String>>,
     /// Number of submissions so far.
@@ -138,6 +143,7 @@ impl<'s, 'a: 's> Poller<'s, 'a> {
             listed: now,
             next: (now, TRY_AGAIN),
             stopping: None,
+            asked: now,
             reasons: BTreeMap::new(),
             count: 0,
         }
@@ -172,6 +178,9 @@ impl<'s, 'a: 's> Poller<'s, 'a> {
         if self.queue.len() > 0 && self.listed.elapsed() >= pause {
             self.list()?;
             self.listed = Instant::now();
+            if self.stopping == Some(Stop::Clean) && self.asked.elapsed() >= ASK_AGAIN {
+                self.end_jobs(End::Clean)?;
+            }
         }
         Ok(())
     }
@@ -240,6 +249,12 @@ impl<'s, 'a: 's> Poller<'s, 'a> {
         }
     }
 
+    fn end_jobs(&mut self, how: End) -> Result<()> {
+        self.asked = Instant::now();
+        let arrays: Vec<String> = self.sent.values().filter_map(|sent| sent.array.clone()).collect();
+        slurm::end(&arrays, how)
+    }
+
     fn stop(&mut self, how: Stop) {
         self.stopping = Some(how);
         self.listed = Instant::now();
@@ -247,8 +262,7 @@ impl<'s, 'a: 's> Poller<'s, 'a> {
             self.queue.open_jobs().flat_map(|(.., tasks)| tasks.to_vec()).collect();
         let waiting: Vec<TaskId> = self.tasks.keys().filter(|task| !placed.contains(task)).copied().collect();
         waiting.into_iter().for_each(|task| self.end_task(task, || Ok(Outcome::Stopped)));
-        let arrays: Vec<String> = self.sent.values().filter_map(|sent| sent.array.clone()).collect();
-        if let Err(error) = slurm::end(&arrays, if how == Stop::Clean { End::Clean } else { End::Now }) {
+        if let Err(error) = self.end_jobs(if how == Stop::Clean { End::Clean } else { End::Now }) {
             self.give_up(&error);
         }
         if how == Stop::Now {

@@ -180,6 +180,16 @@ fn partitions() -> Vec<String> {
     names
 }
 
+/// Lists partitions with CPUs, memory in MiB, GPUs and time limit of their nodes, separated by `|`.
+///
+/// # Errors
+/// Returns an error if sinfo cannot be started.
+pub(super) fn partitions_in_detail() -> Result<Vec<String>> {
+    let output = slurm("sinfo", &["-h", "-o", "%R|%c|%m|%G|%l"].map(str::to_owned), b"")?;
+    let text = output.map(|output| String::from_utf8_lossy(&output.stdout).into_owned());
+    Ok(text.unwrap_or_default().lines().map(str::to_owned).collect())
+}
+
 /// Lists the jobs of submissions with these names; `None` if Slurm does not answer now.
 ///
 /// # Errors
