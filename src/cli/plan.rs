@@ -9,8 +9,11 @@ use super::target::{Select, TargetArgs, sources};
 use crate::curation::similar_file;
 use crate::impact::impact;
 use crate::listing::list_stages;
-use crate::run::{Compute, Machine, StagePreview, State, left_out_by_only, machine};
-use callsheet_figures::label::human_seconds;
+use crate::run::{Compute, Machine, StageForecast, StagePreview, State, forecast, left_out_by_only, machine};
+use callsheet_figures::label::{counted, human_seconds};
+
+/// More GPUs than a node of a cluster has.
+const MOST_GPUS: usize = 1024;
 
 /// Show which stages would run, and why
 #[derive(Args)]
@@ -18,6 +21,7 @@ use callsheet_figures::label::human_seconds;
 Examples:
   callsheet plan
   callsheet plan --set sample_triplets.visits=40
+  callsheet plan --on lab                           also the jobs that a run on this cluster would submit
   callsheet plan --check || echo 'not up to date'   for CI: exit code 3 if anything would run
 
 A stage is marked `maybe` if another stage must run first. The marked stage then runs only if the store
@@ -31,6 +35,9 @@ pub(super) struct PlanCommand {
     select: Select,
     #[command(flatten)]
     which: TargetArgs,
+    /// Also show the jobs that a run on this cluster would submit: the name of an executor
+    #[arg(long, value_name = "EXECUTOR")]
+    on: Option<String>,
     /// Exit with code 3 if a stage would run
     #[arg(long)]
     check: bool,
@@ -41,7 +48,12 @@ pub(super) struct PlanCommand {
 
 impl PlanCommand {
     pub(super) fn execute(&self) -> Result<u8> {
-        show(&self.which, &self.select, &machine(None, None, None), self.check, self.json)
+        let mut machine = machine(None, None, None);
+        if self.on.is_some() {
+            // Classes of the cluster decide which resources there are.
+            (machine.memory, machine.gpus) = (u64::MAX, vec![String::new(); MOST_GPUS]);
+        }
+        show(&self.which, &self.select, &machine, self.on.as_deref(), self.check, self.json)
     }
 }
 
@@ -50,6 +62,7 @@ pub(super) fn show(
     which: &TargetArgs,
     select: &Select,
     machine: &Machine,
+    on: Option<&str>,
     check: bool,
     json: bool,
 ) -> Result<u8> {
@@ -60,6 +73,7 @@ pub(super) fn show(
         say(&format!("warning: {warning}"));
     }
     let stages = list_stages(&project, &store, &plan, &snapshot, &mut sources, machine)?;
+    let jobs = forecast(&project, &store, &plan, &snapshot, &stages, on)?;
     let only = plan.names(&select.only)?;
     let left_out =
         |stage: &&StagePreview| !only.is_empty() && !only.contains(&stage.stage) && stage.objects.is_none();
@@ -76,10 +90,37 @@ pub(super) fn show(
         {
             print_text(&format!("{stage} would fail: {problem}"));
         }
+        print_jobs(&jobs);
         let time = impact(&store, &plan.request.target, &stages).time();
         print_text(&format!("{}{}", sum(&stages), time.map(|time| format!("; {time}")).unwrap_or_default()));
     }
     Ok(if check && !idle { WOULD_RUN } else { SUCCESS })
+}
+
+/// Prints the jobs that a run would submit.
+fn print_jobs(jobs: &[StageForecast]) {
+    let hours = |hours: Option<f64>, what: &str| hours.map(|hours| format!("about {hours:.2} {what} hours"));
+    let row = |job: &StageForecast| {
+        let jobs = match job.jobs {
+            Some(jobs) => counted(jobs, "job"),
+            None => "a sample of jobs, then as many as its times require".to_owned(),
+        };
+        let facts = [
+            job.rows.map(|rows| counted(rows, "row")),
+            Some(jobs),
+            hours(job.cpu_hours, "CPU"),
+            hours(job.gpu_hours, "GPU"),
+        ];
+        vec![
+            format!("on {}", job.executor),
+            job.stage.clone(),
+            job.partition.clone(),
+            facts.into_iter().flatten().collect::<Vec<_>>().join(", "),
+        ]
+    };
+    if !jobs.is_empty() {
+        print_text(&table(jobs.iter().map(row), &[]));
+    }
 }
 
 /// `run    grams` and `layers: 3 → 5 (768 rows, took 12 s)`.

@@ -117,7 +117,7 @@ pub(super) struct Run {
 impl Run {
     pub(super) fn execute(&self) -> Result<u8> {
         if self.dry_run {
-            return super::plan::show(&self.which, &self.select, &self.machine(), false, self.json);
+            return super::plan::show(&self.which, &self.select, &self.machine(), None, false, self.json);
         }
         let (project, request) = self.which.request()?;
         if let (Some(place), Some(on)) = (self.detach, &self.on) {
