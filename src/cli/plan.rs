@@ -103,7 +103,7 @@ fn print_jobs(jobs: &[StageForecast]) {
     let row = |job: &StageForecast| {
         let jobs = match job.jobs {
             Some(jobs) => counted(jobs, "job"),
-            None => "a sample of jobs, then as many as its times require".to_owned(),
+            None => "as many jobs as its rows require".to_owned(),
         };
         let facts = [
             job.rows.map(|rows| counted(rows, "row")),

@@ -40,7 +40,7 @@ fn rows_are_computed_by_an_array_of_jobs_and_the_table_is_that_of_one_machine() 
     let (project, local) = (rows(300, 0.01), rows(300, 0.0));
     cluster.attach(&project, "job_time = \"2s\"");
     let plan = [&["plan", "--on", "lab"], &ROWS[..]].concat();
-    assert!(cluster.callsheet(&project, &plan).1.contains("300 rows, a sample of jobs"));
+    assert!(cluster.callsheet(&project, &plan).1.contains("as many jobs as its rows require"));
     let run = cluster.run(&project, &ROWS);
     assert_eq!(run.ran(), ["items", "power", "total"]);
     let counts: Vec<u64> = run
@@ -57,11 +57,11 @@ fn rows_are_computed_by_an_array_of_jobs_and_the_table_is_that_of_one_machine() 
     let content = |project: &Project| content(project)["content"].clone();
     assert_eq!(content(&project), content(&local));
     assert_eq!(records(&cluster), 3);
+    let (_, planned) = cluster.callsheet(&project, &[&plan[..], &["--set", "power.exponent=3"]].concat());
+    assert!(planned.contains("300 rows, 2 jobs, about 0.00 CPU hours"), "{planned}");
     // One more row is one more job, and no sample is needed any more.
     let before = cluster.calls("sbatch");
     project.write("data/raw/items/b.csv", "new,x,1\n");
-    let (_, planned) = cluster.callsheet(&project, &plan);
-    assert!(planned.contains("1 row, 1 job, about 0.00 CPU hours"), "{planned}");
     let run = cluster.run(&project, &ROWS);
     let compute = run.events().iter().find(|e| e["event"] == "rows").expect("rows")["compute"].as_u64();
     assert_eq!((compute, cluster.calls("sbatch") - before), (Some(1), 1));

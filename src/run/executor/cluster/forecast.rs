@@ -60,6 +60,8 @@ pub fn forecast(
                 let seconds = rate.map(|rate| rate.row * rows as f64);
                 (seconds, rate.map(|rate| rows.div_ceil(rate.rows(job) as u64)))
             }
+            // The rows are not known before other stages have run.
+            None if stage.decl.rows.is_some() => (None, None),
             None => (preview.seconds, Some(1)),
         };
         let hours = |units: usize| seconds.map(|seconds| seconds * units as f64 / 3600.0);
