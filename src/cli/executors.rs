@@ -106,7 +106,7 @@ fn detect(name: &str) -> Result<u8> {
 fn check(name: &str, wait: Duration, json: bool) -> Result<u8> {
     let project = Project::find()?;
     let decl = project.executor(name)?;
-    let checked = check_cluster(&project, &decl, wait, |state| say(state))?;
+    let checked = check_cluster(&project, &decl, wait, say)?;
     if json {
         print_json(&checked);
     } else {

@@ -16,6 +16,7 @@ use super::executor::Update;
 use super::executor::local::{Access, Ended, Job, denied_path, work};
 use super::expand::expand;
 use super::log::last_lines;
+use super::memory::{killed_processes, out_of_memory};
 use super::pictures::keep_picture;
 use super::sandbox::{REQUEST, RunSandbox};
 use super::stage_inputs::{copy_inputs, stage_inputs};
@@ -66,6 +67,7 @@ impl Action<'_> {
         let access = access.filter(|_| place.confines);
         let access = access.as_ref();
         let job = Job { command, environment, folder, access, log: &log, timeout, check: &check };
+        let killed_before = killed_processes();
         let ended = work(&job, &place.supervisor, |event| {
             say(Update::Worker(keep_picture(event, folder, kept.path(), &self.stage.name)));
         })?;
@@ -86,6 +88,9 @@ impl Action<'_> {
             if let (true, Some((message, _))) = (place.supervisor.stopping(), &ended.error) {
                 let message = format!("the worker failed while it was stopped: {message}");
                 say(Update::Worker(WorkerEvent::Log { level: Level::Warning, message }));
+            }
+            if let Some(error) = out_of_memory(killed_before, &self.stage.name) {
+                return Err(error);
             }
             let denied = access.and_then(|access| self.denied(run, &ended, &log, folder, access));
             return Err(denied.unwrap_or_else(|| failure(&ended, &job, &decl.command, &run.project.root)));

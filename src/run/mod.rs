@@ -12,6 +12,7 @@ mod expand;
 mod interrupts;
 mod job;
 mod log;
+mod memory;
 mod owner;
 mod perform;
 mod pictures;

@@ -4,6 +4,7 @@ mod cluster;
 mod detached;
 mod failures;
 mod kills;
+mod memory;
 mod rows;
 mod time;
 
