@@ -74,28 +74,36 @@ impl Action<'_> {
         if ended.input_changed || !ended.status.success() {
             self.check_unchanged(run.store)?;
         }
+        match self.error_of(run, &ended, &job, killed_before) {
+            None => Ok(ended.peak_memory),
+            Some(error) => {
+                // A run that was stopped reports no failures, but a checkpoint may not have been saved.
+                if let (true, Some((message, _))) = (place.supervisor.stopping(), &ended.error) {
+                    let message = format!("the worker failed while it was stopped: {message}");
+                    say(Update::Worker(WorkerEvent::Log { level: Level::Warning, message }));
+                }
+                Err(error)
+            }
+        }
+    }
+
+    /// Error of a worker that has ended; `None` if it succeeded. `killed_before` is the number of processes that the kernel had
+    /// killed for lack of memory when the worker was started.
+    fn error_of(&self, run: &Run, ended: &Ended, job: &Job, killed_before: Option<u64>) -> Option<Error> {
         if ended.timed_out {
-            let message =
-                format!("the worker exceeded its timeout of {} s", timeout.unwrap_or_default().as_secs_f64());
-            return Err(Error::user_error(
+            let seconds = job.timeout.unwrap_or_default().as_secs_f64();
+            return Some(Error::user_error(
                 Code::Timeout,
-                message,
-                format!("raise `timeout_seconds`, or see the log: {}", log.display()),
+                format!("the worker exceeded its timeout of {seconds} s"),
+                format!("raise `timeout_seconds`, or see the log: {}", job.log.display()),
             ));
         }
-        if !ended.status.success() {
-            // A run that was stopped reports no failures, but a checkpoint may not have been saved.
-            if let (true, Some((message, _))) = (place.supervisor.stopping(), &ended.error) {
-                let message = format!("the worker failed while it was stopped: {message}");
-                say(Update::Worker(WorkerEvent::Log { level: Level::Warning, message }));
-            }
-            if let Some(error) = out_of_memory(killed_before, &self.stage.name) {
-                return Err(error);
-            }
-            let denied = access.and_then(|access| self.denied(run, &ended, &log, folder, access));
-            return Err(denied.unwrap_or_else(|| failure(&ended, &job, &decl.command, &run.project.root)));
+        if ended.status.success() {
+            return None;
         }
-        Ok(ended.peak_memory)
+        let denied = || self.denied(run, ended, job.log, job.folder, job.access?);
+        let error = out_of_memory(killed_before, &self.stage.name).or_else(denied);
+        Some(error.unwrap_or_else(|| failure(ended, job, &self.stage.decl.command, &run.project.root)))
     }
 
     /// Warns if the packages of the stage's Python environment can change unnoticed.

@@ -1,9 +1,7 @@
 //! A job on a node of a cluster: performs the tasks that an engine wrote for it, with the code that performs actions
 //! on one machine.
 
-use std::fs;
 use std::hash::{BuildHasher, RandomState};
-use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::process::{self, Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -13,18 +11,16 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use callsheet_worker::code::Code;
-use callsheet_worker::error::{Error, IoContext, Result};
-use rustix::process::{Signal, geteuid};
-use serde::de::DeserializeOwned;
+use callsheet_worker::error::{Error, Result};
+use rustix::process::Signal;
 
 use super::action::Action;
 use super::context::{JobContext, Run};
 use super::executor::{Outcome, Update};
 use super::rows::Shard;
 use super::task::{
-    FORMAT, JobDir, JobSpec, NewsWriter, Task, TaskEnd, TaskError, TaskNews, TaskUpdate, VERSION,
+    JobDir, JobSpec, NewsWriter, Task, TaskEnd, TaskError, TaskNews, TaskUpdate, check_engine, check_owner, read_own,
 };
-use crate::declare::engine;
 use crate::store::{OF_JOB, Store};
 
 /// Time between two looks at signals.
@@ -250,57 +246,4 @@ fn obey(run: &Run, signals: Receiver<JobSignal>, first: &Mutex<Option<JobSignal>
             Err(RecvTimeoutError::Disconnected) => return,
         }
     }
-}
-
-/// Reads a file that only this user can have written.
-fn read_own<T: DeserializeOwned>(path: &Path) -> Result<T> {
-    check_owner(path)?;
-    let text = fs::read(path).io_context("cannot read", path)?;
-    serde_json::from_slice(&text).map_err(|error| {
-        Error::user_error(
-            Code::Unreadable,
-            format!("{} is not a file that this version of callsheet wrote: {error}", path.display()),
-            "run the pipeline again; nodes and the engine need the same version of callsheet",
-        )
-    })
-}
-
-/// Rejects a file or folder that another user owns or can change: a job runs the commands in it.
-fn check_owner(path: &Path) -> Result<()> {
-    let found = fs::symlink_metadata(path).io_context("cannot read", path)?;
-    let (owner, own) = (found.uid(), geteuid().as_raw());
-    let refuse = |problem: String| {
-        Err(Error::user_error(
-            Code::InvalidValue,
-            format!("{} {problem}, so a job does not run the commands in it", path.display()),
-            "run the pipeline again as the user of the job; the engine writes files that only their owner can change",
-        ))
-    };
-    if found.is_symlink() {
-        return refuse("is a link".to_owned());
-    }
-    if owner != own {
-        return refuse(format!("belongs to the user with id {owner}, not to the one of the job (id {own})"));
-    }
-    if found.mode() & 0o022 != 0 {
-        return refuse(format!("can be changed by others (mode {:o})", found.mode() & 0o7777));
-    }
-    Ok(())
-}
-
-/// Rejects the files of another version of callsheet.
-fn check_engine(spec: &JobSpec) -> Result<()> {
-    let (wanted, path) = (&spec.engine, engine()?);
-    if spec.format == FORMAT && wanted.is_this() {
-        return Ok(());
-    }
-    let difference = match wanted.version == VERSION {
-        true => format!("is another build of callsheet {VERSION}"),
-        false => format!("is callsheet {VERSION}, but the run was started by callsheet {}", wanted.version),
-    };
-    Err(Error::user_error(
-        Code::Unsupported,
-        format!("{} on this node {difference}", path.display()),
-        "set `program` of the executor to the callsheet that starts the run, in a folder that the nodes see",
-    ))
 }

@@ -1,0 +1,155 @@
+//! A shard on a node: its rows are computed and committed in parts.
+
+use std::time::{Duration, Instant};
+
+use callsheet_worker::error::Result;
+
+use super::assemble::lay_out;
+use super::rate::{COMMIT_EVERY, Rate, even};
+use super::required::RequiredRows;
+use super::rowwise::{Rowwise, spooled};
+use super::shard::{Shard, ShardPart};
+use crate::run::action::Action;
+use crate::run::context::Run;
+use crate::run::executor::Update;
+use crate::store::Segment;
+
+/// Growth of the parts of a sample, from one row.
+const GROWTH: usize = 4;
+
+impl Action<'_> {
+    /// Computes the rows of a shard that the store lacks, and commits them in parts, so that little is lost if the job is
+    /// killed. Calls `tell` after each part. Returns false if the job was stopped.
+    ///
+    /// # Errors
+    /// Returns an error if the worker fails, returns wrong rows, or the store cannot be written.
+    pub(in crate::run) fn perform_shard(
+        &self,
+        run: &Run,
+        shard: &Shard,
+        say: &mut impl FnMut(Update),
+        mut tell: impl FnMut(ShardPart) -> Result<()>,
+    ) -> Result<bool> {
+        let place = run.sandbox()?;
+        let rows = self.stage.decl.rows.as_ref().expect("a row-wise stage");
+        let pool = self.key.pool().expect("the key of a row-wise stage has its rows");
+        self.check_unchanged(run.store)?;
+        let staging = run.store.staging()?;
+        let spool = place.staging.path().join("rows");
+        let output = &self.stage.decl.outputs[&rows.output];
+        let request = self.request(&self.key.digest(), place.staging.path(), place.staging.path());
+        let rowwise = Rowwise {
+            action: self,
+            rows,
+            pool,
+            table: self.inputs[&rows.input].paths[0].clone(),
+            wanted: RequiredRows {
+                keys: shard.keys.clone(),
+                inputs: shard.inputs.clone(),
+                places: shard.places.clone(),
+            },
+            request: spooled(request, rows, output, &spool),
+            spool,
+            outdated: shard.outdated.iter().copied().collect(),
+        };
+        // An earlier attempt at this shard may have committed some of its rows.
+        let missing = lay_out(&rowwise.wanted, &rowwise.segments(run.store)?).missing();
+        let (clock, mut parts, mut at) = (Instant::now(), Parts::new(shard), 0);
+        if at < missing.len() || !missing.is_empty() {
+            say(Update::Started { resumes: missing.len() < shard.len() });
+        }
+        while at < missing.len() && !parts.is_over(clock.elapsed()) {
+            let next = parts.next(missing.len() - at);
+            let part = &missing[at..at + next];
+            let began = Instant::now();
+            let done =
+                self.attempts(place, say, |say| rowwise.compute(run, place, part, staging.path(), say))?;
+            let Some((returned, peak_memory)) = done.filter(|_| !place.supervisor.stopping()) else {
+                return Ok(false);
+            };
+            run.store.sync(returned.iter().map(Segment::object).collect::<Vec<_>>().iter())?;
+            at += next;
+            parts.took(next, began.elapsed());
+            tell(ShardPart {
+                done: missing.get(at).copied().unwrap_or(shard.len()),
+                computed: next as u64,
+                segments: returned.iter().map(|segment| segment.bytes).collect(),
+                peak_memory,
+                rate: parts.rate,
+            })?;
+        }
+        if missing.is_empty() {
+            let (segments, peak_memory) = (Vec::new(), 0);
+            tell(ShardPart { done: shard.len(), computed: 0, segments, peak_memory, rate: None })?;
+        }
+        Ok(true)
+    }
+}
+
+/// Sizes of the parts in which a shard is computed.
+struct Parts {
+    rate: Option<Rate>,
+    sample: Option<f64>,
+    size: usize,
+    last: Option<(usize, f64)>,
+}
+
+impl Parts {
+    fn new(shard: &Shard) -> Self {
+        Self { rate: shard.rate, sample: shard.sample, size: 1, last: None }
+    }
+
+    fn is_over(&self, elapsed: Duration) -> bool {
+        self.sample.is_some_and(|limit| elapsed.as_secs_f64() >= limit)
+    }
+
+    /// Number of rows of the next part. Parts of a sample grow, so that the time of a row is known after its last ones.
+    fn next(&self, left: usize) -> usize {
+        let most = self.rate.map_or(1, |rate| rate.rows(COMMIT_EVERY));
+        match self.sample {
+            Some(limit) => {
+                self.size.min(self.rate.map_or(1, |rate| rate.rows(limit))).min(most).max(1).min(left)
+            }
+            // The last parts are not smaller than the others.
+            None => even(left, most).min(left),
+        }
+    }
+
+    fn took(&mut self, rows: usize, time: Duration) {
+        let this = (rows, time.as_secs_f64());
+        self.rate = Some(match self.last {
+            Some(last) if last.0 != rows => Rate::of(last, this),
+            _ => Rate { start: 0.0, row: this.1 / rows.max(1) as f64 },
+        });
+        self.last = Some(this);
+        self.size = self.size.max(rows).saturating_mul(GROWTH);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parts_of_a_sample_grow_and_parts_of_a_shard_last_a_minute() {
+        let empty = Shard {
+            keys: Vec::new(),
+            inputs: Vec::new(),
+            places: Vec::new(),
+            outdated: Vec::new(),
+            rate: None,
+            sample: Some(30.0),
+        };
+        let mut parts = Parts::new(&empty);
+        let mut sizes = Vec::new();
+        for _ in 0..5 {
+            let rows = parts.next(1000);
+            sizes.push(rows);
+            parts.took(rows, Duration::from_secs_f64(0.5 + 0.1 * rows as f64));
+        }
+        assert_eq!(sizes, [1, 4, 16, 64, 256]);
+        let parts = Parts::new(&Shard { rate: Some(Rate { start: 1.0, row: 0.1 }), sample: None, ..empty });
+        assert_eq!(parts.next(590), 590);
+        assert_eq!(parts.next(600), 300, "two parts of half a minute");
+    }
+}
