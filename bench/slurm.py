@@ -71,7 +71,6 @@ def project(folder: pathlib.Path, pipeline: str) -> None:
 def rows_project(folder: pathlib.Path) -> None:
     pipeline = (
         'summary = "Rows"\n[sources.items]\npath = "data/raw/items.csv"\n'
-        "[sources.items.table]\nname = \"string\"\nvalue = \"int64\"\n"
         '[stages.double]\ninputs.items = "items"\n'
     )
     project(folder, pipeline)

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use callsheet_worker::error::{Result, SourceText};
 
+use super::resources::ResourcesDecl;
 use super::stage::StageDecl;
 
 /// Name of the stage that reads raw files as a table.
@@ -24,6 +25,7 @@ pub fn read_table_stage(root: &Path, is_cheap: bool) -> Result<StageDecl> {
     Ok(StageDecl {
         built_in: true,
         enumerates_rows: is_cheap,
+        resources: ResourcesDecl { light: is_cheap, ..ResourcesDecl::default() },
         ..StageDecl::parse(&source, READ_TABLE, root)?
     })
 }

@@ -27,7 +27,8 @@ pub struct ResourcesDecl {
     /// Longest duration of one job on a cluster, e.g. `"12h"`. Shortly before its end, the worker is asked for a checkpoint,
     /// and another job resumes from it. Default: the limit of the partition.
     pub time: Option<TimeLimit>,
-    /// True if the stage needs so little that it runs where callsheet runs, also with `run --on`. Default: false.
+    /// True if the stage needs so little that it runs where callsheet runs, also with `run --on`. Default: true if
+    /// the stage declares `enumerates_rows`, otherwise false.
     pub light: bool,
     /// Executor of the stage: a name under `executors` in callsheet.toml, or `"local"` for the machine on which callsheet
     /// runs. Default: the executor of `run --on`, otherwise `"local"`.

@@ -166,7 +166,8 @@ impl StageDecl {
             inputs: file.inputs.into_iter().map(|(k, v)| (k.into_inner(), v)).collect(),
             outputs: file.outputs.into_iter().map(|(k, v)| (k.into_inner(), v)).collect(),
             params: file.params.into_iter().map(|(k, v)| (k.into_inner(), v)).collect(),
-            resources: file.resources,
+            // A stage that only lists rows takes a moment.
+            resources: ResourcesDecl { light: file.resources.light || file.enumerates_rows, ..file.resources },
             enumerates_rows: file.enumerates_rows,
             rows: file.rows.map(Spanned::into_inner),
             source,
