@@ -1,10 +1,14 @@
 //! `callsheet executors`.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use callsheet_worker::error::Result;
+use callsheet_worker::code::Code;
+use callsheet_worker::error::{Error, Result};
 use callsheet_worker::print::{print_json, print_text, say, table};
 use clap::{Args, Subcommand};
+use signal_hook::consts::{SIGINT, SIGTERM};
 
 use super::exit::{DAMAGED, SUCCESS};
 use crate::declare::{ClassDecl, ExecutorDecl, Project, executors_file};
@@ -106,7 +110,13 @@ fn detect(name: &str) -> Result<u8> {
 fn check(name: &str, wait: Duration, json: bool) -> Result<u8> {
     let project = Project::find()?;
     let decl = project.executor(name)?;
-    let checked = check_cluster(&project, &decl, wait, say)?;
+    let is_stopped = Arc::new(AtomicBool::new(false));
+    for signal in [SIGINT, SIGTERM] {
+        let registered = signal_hook::flag::register(signal, is_stopped.clone());
+        registered
+            .map_err(|error| Error::user_error(Code::Io, format!("cannot listen for Ctrl-C: {error}"), ""))?;
+    }
+    let checked = check_cluster(&project, &decl, wait, || is_stopped.load(Ordering::Relaxed), say)?;
     if json {
         print_json(&checked);
     } else {

@@ -1,6 +1,6 @@
 //! `callsheet jobs` and `callsheet cancel`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use callsheet_figures::label::counted;
 use callsheet_worker::code::Code;
@@ -12,6 +12,7 @@ use clap_complete::engine::ArgValueCompleter;
 use super::candidates;
 use super::exit::SUCCESS;
 use crate::declare::Project;
+use crate::plan::group;
 use crate::report::find_run;
 use crate::run::{ClusterJob, cancel_jobs, cluster_jobs};
 use crate::store::Store;
@@ -60,7 +61,8 @@ fn row(job: &ClusterJob) -> Vec<String> {
 fn grouped(jobs: &[ClusterJob]) -> Vec<Vec<String>> {
     let mut groups: BTreeMap<(String, &str, &str, &str), u64> = BTreeMap::new();
     for job in jobs {
-        let stages = job.stages.join(", ");
+        let names: BTreeSet<&str> = job.stages.iter().map(|stage| group(stage)).collect();
+        let stages = names.into_iter().collect::<Vec<_>>().join(", ");
         *groups.entry((stages, &job.state, &job.reason, &job.run)).or_default() += 1;
     }
     let row = |((stages, state, reason, run), count): ((String, &str, &str, &str), u64)| {

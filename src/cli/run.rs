@@ -18,7 +18,7 @@ use callsheet_worker::print::{print_error, print_text, say};
 use callsheet_worker::protocol::{Level, WorkerEvent};
 use clap::{Args, ValueEnum};
 use clap_complete::engine::ArgValueCompleter;
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR2};
 use signal_hook::iterator::Signals;
 
 use super::candidates;
@@ -349,15 +349,30 @@ fn listen() -> Result<Arc<Interrupts>> {
     let mut signals = Signals::new(signals_that_end())
         .map_err(|error| Error::user_error(Code::Io, format!("cannot listen for Ctrl-C: {error}"), ""))?;
     thread::spawn(move || {
-        for (number, _) in signals.forever().enumerate() {
+        let mut number = 0;
+        for signal in signals.forever() {
+            if signal == SIGUSR2 {
+                requeue();
+                continue;
+            }
             handler.send();
+            number += 1;
             // The run may be too busy to receive the message; its supervisor process then ends the workers.
-            if number >= 2 {
+            if number >= 3 {
                 std::process::exit(i32::from(STOPPED));
             }
         }
     });
     Ok(interrupts)
+}
+
+/// Lets the cluster start this engine again, whose time is nearly up. Its jobs go on, and the next engine adopts them.
+fn requeue() {
+    let Ok(job) = env::var("SLURM_JOB_ID") else { return };
+    let status = Command::new("scontrol").args(["requeue", &job]).stdin(Stdio::null()).status();
+    if !status.is_ok_and(|status| status.success()) {
+        say("warning: the time of this job is nearly up, and Slurm does not start it again");
+    }
 }
 
 /// Returns the signals that end a run. A signal that was ignored when this program started stays ignored, so
@@ -369,7 +384,7 @@ fn signals_that_end() -> Vec<i32> {
     // A cluster ends an engine that is a job, and starts it again: its jobs must go on.
     let all: &[i32] = match env::var_os(DETACHED_VARIABLE) {
         Some(name) if name.is_empty() => &[SIGINT, SIGTERM],
-        Some(_) => &[SIGINT],
+        Some(_) => &[SIGINT, SIGUSR2],
         None => &[SIGHUP, SIGINT, SIGTERM],
     };
     all.iter().copied().filter(|signal| ignored >> (signal - 1) & 1 == 0).collect()

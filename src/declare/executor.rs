@@ -26,6 +26,22 @@ const JOB_TIME: TimeLimit = TimeLimit(Duration::from_secs(300));
 /// Jobs of one array that run at one time unless the executor declares another number.
 const MAX_JOBS: u32 = 200;
 
+/// Options of sbatch on which callsheet relies.
+const FIXED: [&str; 12] = [
+    "--array",
+    "--job-name",
+    "--output",
+    "--error",
+    "--export",
+    "--parsable",
+    "--test-only",
+    "--wait",
+    "--wrap",
+    "--chdir",
+    "--open-mode",
+    "--signal",
+];
+
 /// Executors of a file, by name.
 pub(super) type ExecutorFiles = BTreeMap<Spanned<String>, ExecutorFile>;
 
@@ -155,6 +171,11 @@ impl ExecutorFile {
             let message =
                 format!("executor `{shown}`: `store = \"{}\"` is not an absolute path", store.display());
             return refuse(message, "write the path from the root, as the nodes see it");
+        }
+        let fixed = |option: &&String| FIXED.iter().any(|name| option.trim_start().starts_with(name));
+        if let Some(option) = self.options.iter().flatten().find(fixed) {
+            let message = format!("executor `{shown}`: the option `{option}` of sbatch is set by callsheet");
+            return refuse(message, "remove it from `options`");
         }
         let classes = self.classes.filter(|classes| !classes.is_empty());
         Ok(ExecutorDecl {

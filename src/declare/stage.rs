@@ -167,7 +167,10 @@ impl StageDecl {
             outputs: file.outputs.into_iter().map(|(k, v)| (k.into_inner(), v)).collect(),
             params: file.params.into_iter().map(|(k, v)| (k.into_inner(), v)).collect(),
             // A stage that only lists rows takes a moment.
-            resources: ResourcesDecl { light: file.resources.light || file.enumerates_rows, ..file.resources },
+            resources: ResourcesDecl {
+                light: file.resources.light || file.enumerates_rows,
+                ..file.resources
+            },
             enumerates_rows: file.enumerates_rows,
             rows: file.rows.map(Spanned::into_inner),
             source,

@@ -294,7 +294,7 @@ pub(super) fn wait_unless_stopped<'a>(
             told = Some((who.to_owned(), Instant::now()));
             say(Update::Waiting(who.to_owned()));
         }
-        !place.supervisor.stopping()
+        place.waits && !place.supervisor.stopping()
     }
 }
 

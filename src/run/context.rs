@@ -51,7 +51,11 @@ impl Run<'_> {
         let (project, store) = (self.project, self.store);
         let made = match &self.job {
             None => RunSandbox::new(project, store, &self.id, revision(project))?,
-            Some(job) => RunSandbox::new(project, store, &job.id, job.revision.clone())?,
+            Some(job) => {
+                let mut made = RunSandbox::new(project, store, &job.id, job.revision.clone())?;
+                made.waits = false;
+                made
+            }
         };
         store.run_dir(&self.id).create_logs()?;
         if let Some(known) = self.replaces {

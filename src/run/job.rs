@@ -1,6 +1,7 @@
 //! A job on a node of a cluster: performs the tasks that an engine wrote for it, with the code that performs actions
 //! on one machine.
 
+use std::fs;
 use std::hash::{BuildHasher, RandomState};
 use std::path::Path;
 use std::process::{self, Command, Stdio};
@@ -19,7 +20,8 @@ use super::context::{JobContext, Run};
 use super::executor::{Outcome, Update};
 use super::rows::Shard;
 use super::task::{
-    JobDir, JobSpec, NewsWriter, Task, TaskEnd, TaskError, TaskNews, TaskUpdate, check_engine, check_owner, read_own,
+    JobDir, JobSpec, NewsWriter, Task, TaskEnd, TaskError, TaskNews, TaskUpdate, check_engine, check_owner,
+    read_own,
 };
 use crate::store::{OF_JOB, Store};
 
@@ -87,7 +89,7 @@ pub fn perform_job(dir: &Path, node: &NodeResources, signals: Receiver<JobSignal
     let unfinished = thread::scope(|scope| {
         let (run, ended, first) = (&run, &ended, &first);
         scope.spawn(move || obey(run, signals, first, ended));
-        let unfinished = perform_all(run, tasks, node, &news, first);
+        let unfinished = perform_all(run, tasks, node, &news, first, &dir);
         ended.store(true, Ordering::Relaxed);
         unfinished
     })?;
@@ -107,9 +109,11 @@ fn perform_all(
     node: &NodeResources,
     news: &NewsWriter,
     first: &Mutex<Option<JobSignal>>,
+    dir: &JobDir,
 ) -> Result<Vec<usize>> {
     let (count, mut has_advanced) = (tasks.len(), false);
-    for (number, task) in tasks.into_iter().enumerate() {
+    let over = dir.over_tasks(node.index);
+    for (number, task) in tasks.into_iter().enumerate().filter(|(number, _)| !over.contains(number)) {
         let end = perform(run, (number, task), node, |update| news.tell(&TaskNews { task: number, update }));
         let is_time_up = *first.lock().unwrap_or_else(PoisonError::into_inner) == Some(JobSignal::TimeIsUp);
         let end = match end {
@@ -118,14 +122,16 @@ fn perform_all(
                 end
             }
             Performed::Stopped { advanced } if is_time_up && (advanced || has_advanced) => {
-                return Ok((number..count).collect());
+                return Ok((number..count).filter(|number| !over.contains(number)).collect());
             }
             Performed::Stopped { .. } if is_time_up => TaskEnd::Failed(TaskError::from(&no_checkpoint())),
             Performed::Stopped { .. } => TaskEnd::Stopped,
         };
         news.tell(&TaskNews { task: number, update: TaskUpdate::Ended(end) })?;
+        // Without the mark, the task is only performed again.
+        let _ = fs::File::create(dir.over().join(format!("{}-{number}", node.index)));
         if is_time_up {
-            return Ok((number + 1..count).collect());
+            return Ok((number + 1..count).filter(|number| !over.contains(number)).collect());
         }
     }
     Ok(Vec::new())

@@ -35,7 +35,9 @@ pub(super) fn out_of_memory(before: Option<u64>, stage: &str) -> Option<Error> {
     let limit = limit.map(|limit| format!(" of {}", Bytes(limit))).unwrap_or_default();
     Some(Error::user_error(
         Code::Resources,
-        format!("the kernel killed the worker of stage `{stage}`, because the memory{limit} of its job is used up"),
+        format!(
+            "the kernel killed the worker of stage `{stage}`, because the memory{limit} of its job is used up"
+        ),
         "raise `memory` under `resources` of the stage, or let the stage use less",
     ))
 }

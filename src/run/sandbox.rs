@@ -22,6 +22,8 @@ pub(super) struct RunSandbox {
     pub supervisor: ProcessSupervisor,
     /// Id of the process that starts the workers: of the run or, on a cluster, of a job.
     pub id: String,
+    /// True if actions wait for other runs; a job on a cluster ends instead.
+    pub waits: bool,
     /// Folder that workers write to, on the store's file system.
     pub staging: Staging,
     /// Git revision of the project, with `+` if tracked files were changed; `None` without git.
@@ -60,6 +62,7 @@ impl RunSandbox {
         Ok(Self {
             supervisor,
             id: id.to_owned(),
+            waits: true,
             staging,
             revision,
             confines,

@@ -108,6 +108,11 @@ impl Project {
         Self(own)
     }
 
+    /// Folder of the project, which is not removed any more.
+    pub(crate) fn keep(self) -> PathBuf {
+        self.0.keep()
+    }
+
     pub(crate) fn path(&self, relative: &str) -> PathBuf {
         self.0.path().join(relative)
     }

@@ -23,7 +23,7 @@ pub(super) use computed::ComputedRows;
 pub use debug::PreparedRows;
 pub use predicted::Compute;
 pub(crate) use predicted::PredictedTable;
-pub(super) use required::Files;
 pub(super) use rate::Rate;
+pub(super) use required::Files;
 pub(super) use row_plan::{Planned, RowPlan};
 pub(super) use shard::{Piece, Shard, ShardPart};

@@ -76,6 +76,11 @@ impl Piece {
         rows.filter(|(number, _)| position(*number) >= self.done).map(|(_, row)| *row).collect()
     }
 
+    /// Returns true if an earlier run submitted its shard.
+    pub(in crate::run) fn is_adopted(&self) -> bool {
+        self.at.is_some()
+    }
+
     /// Returns true if it may end although rows are left.
     pub(in crate::run) fn is_sample(&self) -> bool {
         self.sample.is_some()
@@ -86,4 +91,3 @@ impl Piece {
         self.sample.or_else(|| Some(self.rate?.seconds(self.rows.len())))
     }
 }
-

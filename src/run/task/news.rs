@@ -226,6 +226,11 @@ pub(in crate::run) struct NewsFile {
 }
 
 impl NewsFile {
+    /// Attempt that wrote it: the position of the job, and the name of the attempt.
+    pub(in crate::run) fn attempt(&self) -> (usize, String) {
+        (self.index, self.attempt.clone())
+    }
+
     /// Reads its news. A file appears complete, so that a malformed line means another version.
     pub(in crate::run) fn read(&self) -> Vec<TaskNews> {
         let text = fs::read_to_string(&self.path).unwrap_or_default();

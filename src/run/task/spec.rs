@@ -209,6 +209,9 @@ impl JobDir {
     /// Folder of all submissions, below the folder of a run.
     pub(in crate::run) const ALL: &str = "jobs";
 
+    /// File in the folder of a run that asks its engine to end.
+    pub(in crate::run) const CANCEL: &str = "cancel";
+
     /// Mark of a submission without live jobs.
     pub(in crate::run) fn closed(&self) -> PathBuf {
         self.0.join("closed")
@@ -229,8 +232,20 @@ impl JobDir {
         self.0.join(format!("job-{index}.log"))
     }
 
+    /// Folder with a mark for each task that is over: an attempt that is started again skips it.
+    pub(in crate::run) fn over(&self) -> PathBuf {
+        self.0.join("over")
+    }
+
     /// Folder of the news that jobs write.
     pub(in crate::run) fn news(&self) -> PathBuf {
         self.0.join("news")
+    }
+
+    /// Tasks of a job that are over.
+    pub(in crate::run) fn over_tasks(&self, index: usize) -> BTreeSet<usize> {
+        let entries = fs::read_dir(self.over()).into_iter().flatten().flatten();
+        let names = entries.filter_map(|entry| entry.file_name().into_string().ok());
+        names.filter_map(|name| name.strip_prefix(&format!("{index}-"))?.parse().ok()).collect()
     }
 }

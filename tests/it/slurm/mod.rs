@@ -3,6 +3,7 @@
 mod cluster;
 mod detached;
 mod failures;
+mod faults;
 mod kills;
 mod memory;
 mod rows;
@@ -146,7 +147,10 @@ fn executors_are_detected_and_checked_by_two_jobs() {
             .replace("kind = \"slurm\"", "kind = \"slurm\"\nprogram = \"/nowhere/callsheet\""),
     );
     let (_, said) = cluster.callsheet(&project, &[&["run", "--on", "lab"], &MAIN[..]].concat());
-    assert!(said.contains("the node could not start callsheet") && said.contains("set `program`"), "{said}");
+    assert!(
+        said.contains("the node could not start `callsheet`") && said.contains("set `program`"),
+        "{said}"
+    );
 }
 
 #[test]

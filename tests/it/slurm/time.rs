@@ -46,7 +46,7 @@ pub(super) fn training(steps: usize, time: &str) -> Project {
     project
 }
 
-fn interrupt(run: &Child) {
+pub(super) fn interrupt(run: &Child) {
     let pid = i32::try_from(run.id()).ok().and_then(Pid::from_raw).expect("an id");
     kill_process(pid, Signal::INT).expect("sent");
 }
@@ -96,7 +96,7 @@ fn jobs_that_wait_are_cancelled_by_ctrl_c() {
     let Some(cluster) = Cluster::start(1) else { return };
     let project = training(600, "1h");
     cluster.attach(&project, "");
-    cluster.slurm(&["sbatch", "--array=0-1", "--wrap", "sleep 600"]);
+    cluster.slurm(&["sbatch", "--array=0-1", "-o", "/dev/null", "--wrap", "sleep 600"]);
     until("a full cluster", || running(&cluster));
     let run = cluster.start_in(&project, &[&["run", "--on", "lab"], &MAIN[..]].concat());
     until("a job that waits", || {

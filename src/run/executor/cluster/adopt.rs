@@ -1,6 +1,6 @@
 //! Live jobs of runs that were killed: their work is taken over instead of being submitted again.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::time::Instant;
 
 use callsheet_worker::digest::Digest;
@@ -60,7 +60,7 @@ impl<'s, 'a: 's> Poller<'s, 'a> {
                 dir: found.dir.clone(),
                 array: Some(found.array.clone()),
                 jobs: vec![Vec::new(); jobs],
-                read: BTreeSet::new(),
+                read: BTreeMap::new(),
                 since: Instant::now(),
                 is_adopted: true,
             };
@@ -75,7 +75,7 @@ impl<'s, 'a: 's> Poller<'s, 'a> {
             }
             tasks[position] = Some(id);
             // News of the task may have been read when another task of the job was adopted.
-            sent.read.retain(|file| file.index != found.index);
+            sent.read.retain(|(index, _), _| *index != found.index);
         }
         id
     }

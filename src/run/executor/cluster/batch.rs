@@ -6,7 +6,8 @@ use std::io::Write;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::Path;
 
-use callsheet_worker::error::{IoContext, Result};
+use callsheet_worker::code::Code;
+use callsheet_worker::error::{Error, IoContext, Result};
 
 use crate::declare::{ExecutorDecl, Project, engine};
 use crate::run::action::ENVIRONMENT;
@@ -24,7 +25,7 @@ const FILE: u32 = 0o600;
 pub(super) fn write(run: &Run, name: &str, jobs: &[Vec<Task>]) -> Result<JobDir> {
     let all = run.store.run_dir(&run.id).path().join(JobDir::ALL);
     let dir = JobDir(all.join(name));
-    for folder in [&all, &dir.0, &dir.news()] {
+    for folder in [&all, &dir.0, &dir.news(), &dir.over()] {
         DirBuilder::new().recursive(true).mode(FOLDER).create(folder).io_context("cannot create", folder)?;
     }
     write_file(&dir.spec(), &serde_json::to_vec(&spec(run)?).expect("a spec is plain data"))?;
@@ -58,22 +59,27 @@ fn write_file(path: &Path, text: &[u8]) -> Result<()> {
     written.io_context("cannot write", path)
 }
 
-/// Lines of a script that set the variables of workers as they are here.
-pub(super) fn exports(project: &Project) -> String {
-    let names = ENVIRONMENT.into_iter().chain(["PATH"]).chain(project.environment.iter().map(String::as_str));
-    // The node has its own temporary folder and terminal.
-    let names = names.filter(|name| !["TMPDIR", "TERM"].contains(name));
-    let lines = names
-        .filter_map(|name| Some(format!("export {name}={}\n", shell_words::quote(&env::var(name).ok()?))));
-    lines.collect()
-}
+/// File with the variables of workers, in the folder of a submission.
+const ENVIRONMENT_FILE: &str = "environment.sh";
 
-/// Script of a job.
+/// Line that a job prints before callsheet starts.
+pub(super) const MARKER: &str = "callsheet: the setup of the executor is done";
+
+/// Script of a job that starts callsheet with these `words`. Writes the variables of workers into `folder`.
 ///
 /// # Errors
-/// Returns an error if the path of callsheet is not known.
-pub(super) fn script(run: &Run, decl: &ExecutorDecl, dir: &JobDir) -> Result<String> {
-    let mut text = format!("#!/bin/sh\n{}", exports(run.project));
+/// Returns an error if the path of callsheet is not known, if a file cannot be written, or if a variable's name is not valid
+/// in a shell.
+pub(super) fn script(
+    project: &Project,
+    decl: &ExecutorDecl,
+    folder: &Path,
+    words: &[String],
+) -> Result<String> {
+    let environment = folder.join(ENVIRONMENT_FILE);
+    write_file(&environment, &exports(project)?)?;
+    let quoted = |path: &Path| shell_words::quote(&path.to_string_lossy()).into_owned();
+    let mut text = format!("#!/bin/sh\n. {}\ncd {}\n", quoted(&environment), quoted(&project.root));
     for line in &decl.setup {
         text += &format!("{line}\n");
     }
@@ -81,8 +87,35 @@ pub(super) fn script(run: &Run, decl: &ExecutorDecl, dir: &JobDir) -> Result<Str
         Some(program) => program.clone(),
         None => engine()?,
     };
-    let (program, folder) = (program.to_string_lossy().into_owned(), dir.0.to_string_lossy().into_owned());
-    let words = decl.wrap.iter().map(String::as_str).chain([&*program, "job", &*folder]);
-    text += &format!("exec {}\n", shell_words::join(words));
+    let program = program.to_string_lossy().into_owned();
+    let all = decl.wrap.iter().map(String::as_str).chain([&*program]).chain(words.iter().map(String::as_str));
+    text += &format!("echo {}\nexec {}\n", shell_words::quote(MARKER), shell_words::join(all));
+    Ok(text)
+}
+
+/// Lines that set the variables of workers as they are here. A value may have any bytes.
+fn exports(project: &Project) -> Result<Vec<u8>> {
+    let names = ENVIRONMENT.into_iter().chain(["PATH"]).chain(project.environment.iter().map(String::as_str));
+    let mut text = Vec::new();
+    // The node has its own temporary folder and terminal.
+    for name in names.filter(|name| !["TMPDIR", "TERM"].contains(name)) {
+        let Some(value) = env::var_os(name) else { continue };
+        let is_plain = |c: char| c.is_ascii_alphanumeric() || c == '_';
+        if !name.chars().all(is_plain) || name.starts_with(|c: char| c.is_ascii_digit()) || name.is_empty() {
+            return Err(Error::user_error(
+                Code::Unsupported,
+                format!("the environment variable `{name}` cannot be set by a shell on a node"),
+                "remove it from `environment` in callsheet.toml, or rename it",
+            ));
+        }
+        text.extend_from_slice(format!("export {name}='").as_bytes());
+        for byte in value.as_encoded_bytes() {
+            match byte {
+                b'\'' => text.extend_from_slice(b"'\\''"),
+                byte => text.push(*byte),
+            }
+        }
+        text.extend_from_slice(b"'\n");
+    }
     Ok(text)
 }

@@ -11,16 +11,20 @@ use callsheet_worker::code::Code;
 use callsheet_worker::error::{Error, IoContext, Result};
 use serde::{Deserialize, Serialize};
 
-use super::batch::exports;
+use super::batch::script;
 use super::queue::JobState;
 use super::reasons::in_words;
-use super::slurm::{self, Array, End, Refusal};
+use super::slurm::{self, Array, End, Listed, Refusal};
 use super::{check_store as check_shared, shape};
-use crate::declare::{ExecutorDecl, Project, ResourcesDecl, engine};
+use crate::declare::{ExecutorDecl, Project, ResourcesDecl};
 use crate::store::{StoreCheck, check_store};
 
 /// Time between two looks at the answers of the jobs.
 const LOOK: Duration = Duration::from_millis(500);
+
+/// Time between two listings of the jobs, and the time after which the end of a job without an answer counts.
+const LIST: Duration = Duration::from_secs(3);
+const VISIBLE: Duration = Duration::from_secs(20);
 
 /// Time for which one job waits for the other.
 const MEET: Duration = Duration::from_secs(90);
@@ -54,7 +58,7 @@ pub struct ClusterCheck {
 }
 
 /// Submits two jobs that check their nodes and the shared store together. Calls `waits` with the state of the jobs whenever it
-/// changes.
+/// changes. Cancels the jobs if `is_stopped` returns true.
 ///
 /// # Errors
 /// Returns an error if the cluster does not accept the jobs, or if they give no answer within `patience`.
@@ -62,6 +66,7 @@ pub fn check_cluster(
     project: &Project,
     decl: &ExecutorDecl,
     patience: Duration,
+    is_stopped: impl Fn() -> bool,
     mut waits: impl FnMut(&str),
 ) -> Result<ClusterCheck> {
     check_shared(decl, project)?;
@@ -74,39 +79,31 @@ pub fn check_cluster(
         .io_context("cannot write in", &parent)?;
     let name = format!("cs-{}", folder.path().file_name().unwrap_or_default().to_string_lossy());
     let shape = shape(decl, "the check", &ResourcesDecl::default())?;
-    let mut script = format!("#!/bin/sh\n{}", exports(project));
-    decl.setup.iter().for_each(|line| script += &format!("{line}\n"));
-    let program = match &decl.program {
-        Some(program) => program.clone(),
-        None => engine()?,
-    };
-    let paths = [program.as_path(), folder.path(), &store].map(|path| path.to_string_lossy().into_owned());
-    let [program, dir, shared] = &paths;
-    let words = decl.wrap.iter().map(String::as_str).chain([
-        program.as_str(),
-        "job",
-        dir.as_str(),
-        "--check",
-        shared.as_str(),
-    ]);
-    script += &format!("exec {}\n", shell_words::join(words));
-    let log = folder.path().join("job-%a.log").to_string_lossy().into_owned();
+    let words =
+        ["job", &folder.path().to_string_lossy(), "--check", &store.to_string_lossy()].map(str::to_owned);
+    let script = script(project, decl, folder.path(), &words)?;
     // Each job has a node of its own, so that there are two.
     let alone =
         ExecutorDecl { options: [&decl.options[..], &["--exclusive".to_owned()]].concat(), ..decl.clone() };
-    let array = Array { name: &name, jobs: 2, shape: &shape, log, script };
+    let array = Array { name: &name, jobs: 2, shape: &shape, folder: folder.path(), script };
     let id = slurm::start(&alone, &array).map_err(|refusal| match refusal {
         Refusal::Never(error) => error,
         Refusal::Later(reason) => Error::user_error(Code::Busy, reason, "try again later"),
     })?;
-    let answers = wait(&name, folder.path(), patience, &mut waits);
+    let answers = wait(&name, folder.path(), patience, is_stopped, &mut waits);
     if answers.is_err() {
         slurm::end(&[id], End::Now)?;
     }
     answers
 }
 
-fn wait(name: &str, folder: &Path, patience: Duration, waits: &mut impl FnMut(&str)) -> Result<ClusterCheck> {
+fn wait(
+    name: &str,
+    folder: &Path,
+    patience: Duration,
+    is_stopped: impl Fn() -> bool,
+    waits: &mut impl FnMut(&str),
+) -> Result<ClusterCheck> {
     let (clock, mut listed, mut reported) = (Instant::now(), Instant::now(), String::new());
     loop {
         let answers = (0..2).map(|index| fs::read(answer(folder, index)).ok());
@@ -115,52 +112,58 @@ fn wait(name: &str, folder: &Path, patience: Duration, waits: &mut impl FnMut(&s
         if let Some(nodes) = answers {
             return Ok(ClusterCheck { nodes });
         }
-        if listed.elapsed() > Duration::from_secs(3) {
+        if listed.elapsed() > LIST {
             listed = Instant::now();
             let jobs = slurm::list(&[name.to_owned()])?.unwrap_or_default();
-            let state: Vec<String> = jobs
-                .iter()
-                .map(|job| match job.state {
-                    JobState::Pending => {
-                        format!("job {}_{} waits: {}", job.array, job.index, in_words(&job.reason))
-                    }
-                    JobState::Running => format!("job {}_{} runs", job.array, job.index),
-                    JobState::Ended(_) => format!("job {}_{} has ended", job.array, job.index),
-                })
-                .collect();
-            let state = state.join("; ");
+            let state = jobs.iter().map(described).collect::<Vec<_>>().join("; ");
             if state != reported {
                 waits(&state);
                 reported = state;
             }
-            let ended = |job: &slurm::Listed| {
-                matches!(job.state, JobState::Ended(_)) && !answer(folder, job.index).exists()
-            };
             // An answer may become visible here a moment after its job has ended.
-            if clock.elapsed() > Duration::from_secs(20)
-                && let Some(job) = jobs.iter().find(|job| ended(job))
-            {
-                let log =
-                    fs::read_to_string(folder.join(format!("job-{}.log", job.index))).unwrap_or_default();
-                let (message, help) = match log.trim() {
-                    "" => (
-                        format!("job {}_{} ended, and its files are not visible here", job.array, job.index),
-                        "use a project folder that the nodes see under the same path",
-                    ),
-                    log => (
-                        format!("job {}_{} failed: {log}", job.array, job.index),
-                        "set `program` of the executor to a callsheet that the nodes see",
-                    ),
-                };
-                return Err(Error::user_error(Code::WorkerFailed, message, help));
+            if clock.elapsed() > VISIBLE {
+                jobs.iter().try_for_each(|job| check_ended(job, folder))?;
             }
         }
-        if clock.elapsed() > patience {
-            let message = format!("the two jobs gave no answer within {} s: {reported}", patience.as_secs());
+        if clock.elapsed() > patience || is_stopped() {
+            let message =
+                format!("the two jobs gave no answer within {} s: {reported}", clock.elapsed().as_secs());
             return Err(Error::user_error(Code::Busy, message, "try again with a longer --wait"));
         }
         thread::sleep(LOOK);
     }
+}
+
+fn described(job: &Listed) -> String {
+    let id = id(job);
+    match job.state {
+        JobState::Pending => format!("job {id} waits: {}", in_words(&job.reason)),
+        JobState::Running => format!("job {id} runs"),
+        JobState::Ended(_) => format!("job {id} has ended"),
+    }
+}
+
+fn id(job: &Listed) -> String {
+    job.index.map_or_else(|| job.array.clone(), |index| format!("{}_{index}", job.array))
+}
+
+/// Returns an error if a job has ended without an answer.
+fn check_ended(job: &Listed, folder: &Path) -> Result<()> {
+    let index = job.index.unwrap_or_default();
+    if !matches!(job.state, JobState::Ended(_)) || answer(folder, index).exists() {
+        return Ok(());
+    }
+    let log = fs::read_to_string(folder.join(format!("job-{index}.log"))).unwrap_or_default();
+    let (message, help) = match log.trim() {
+        "" => (
+            format!("job {} ended, and its files are not visible here", id(job)),
+            "use a project folder that the nodes see under the same path",
+        ),
+        log => {
+            (format!("job {} failed: {log}", id(job)), "correct `setup`, `wrap` or `program` of the executor")
+        }
+    };
+    Err(Error::user_error(Code::WorkerFailed, message, help))
 }
 
 /// Answers the check in `folder` from a node: checks the shared store together with the job on the other node.

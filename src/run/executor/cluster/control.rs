@@ -11,13 +11,13 @@ use callsheet_worker::code::Code;
 use callsheet_worker::error::{Error, IoContext, Result};
 use serde::Serialize;
 
-use super::batch::exports;
+use super::batch::script;
 use super::live::submissions;
 use super::queue::{JobState, Shape};
 use super::reasons::in_words;
-use super::shape;
 use super::slurm::{self, Array, End, Refusal};
-use crate::declare::{ExecutorDecl, Project, ResourcesDecl, engine};
+use super::{check_store, shape};
+use crate::declare::{ExecutorDecl, Project, ResourcesDecl};
 use crate::run::task::{JobDir, Task};
 use crate::store::Store;
 
@@ -70,12 +70,12 @@ pub fn cluster_jobs(store: &Store) -> Result<Vec<ClusterJob>> {
     let listed = slurm::list(&names)?.ok_or_else(silent)?;
     let live = listed.iter().filter(|job| !matches!(job.state, JobState::Ended(_)));
     let jobs = live.filter_map(|job| {
-        let (run, dir) = dirs.get(&job.name)?;
+        let ((run, dir), index) = (dirs.get(&job.name)?, job.index?);
         let is_pending = job.state == JobState::Pending;
         Some(ClusterJob {
-            id: format!("{}_{}", job.array, job.index),
+            id: format!("{}_{index}", job.array),
             run: run.clone(),
-            stages: stages(dir, job.index),
+            stages: stages(dir, index),
             state: if is_pending { "pending" } else { "running" }.to_owned(),
             reason: if is_pending { in_words(&job.reason) } else { String::new() },
         })
@@ -111,6 +111,11 @@ pub fn cancel_jobs(
         Ok(cluster_jobs(store)?.into_iter().filter(|job| run.is_none_or(|run| job.run == run)).collect())
     };
     let (mut jobs, clock) = (of_run()?, Instant::now());
+    let engines: BTreeSet<&str> = jobs.iter().map(|job| job.run.as_str()).chain(run).collect();
+    for run in engines {
+        // The engine must not submit again what is cancelled.
+        let _ = fs::write(store.run_dir(run).path().join(JobDir::CANCEL), "");
+    }
     let count = jobs.len();
     while !jobs.is_empty() && clock.elapsed() < LONGEST_END {
         waits(jobs.len());
@@ -151,23 +156,12 @@ pub fn submit_engine(project: &Project, decl: &ExecutorDecl, words: &[String]) -
     let name = format!("{ENGINE}{:08x}", distinct(project));
     let wanted = ResourcesDecl::default();
     let shape: Shape = shape(decl, "the engine", &wanted)?;
-    let folder = project.data.join("store");
+    check_store(decl, project)?;
+    let folder = project.data.join("store").join("engines").join(&name);
     fs::create_dir_all(&folder).io_context("cannot create", &folder)?;
-    let program = match &decl.program {
-        Some(program) => program.clone(),
-        None => engine()?,
-    };
-    let mut script = format!("#!/bin/sh\n{}", exports(project));
-    for line in &decl.setup {
-        script += &format!("{line}\n");
-    }
-    script += &format!("export {DETACHED_VARIABLE}={name}\n");
-    script += &format!("cd {}\n", shell_words::quote(&project.root.to_string_lossy()));
-    let program = program.to_string_lossy().into_owned();
-    let all = decl.wrap.iter().map(String::as_str).chain([&*program]).chain(words.iter().map(String::as_str));
-    script += &format!("exec {}\n", shell_words::join(all));
-    let log = folder.join("engine-%A.log").to_string_lossy().into_owned();
-    let array = Array { name: &name, jobs: 1, shape: &shape, log, script };
+    let setup = [&decl.setup[..], &[format!("export {DETACHED_VARIABLE}={name}")]].concat();
+    let script = script(project, &ExecutorDecl { setup, ..decl.clone() }, &folder, words)?;
+    let array = Array { name: &name, jobs: 1, shape: &shape, folder: &folder, script };
     slurm::start(decl, &array).map_err(|refusal| match refusal {
         Refusal::Never(error) => error,
         Refusal::Later(reason) => Error::user_error(

@@ -1,8 +1,11 @@
 //! Errors of tasks whose jobs ended without a word.
 
+use std::fs;
+
 use callsheet_worker::code::Code;
 use callsheet_worker::error::Error;
 
+use super::batch::MARKER;
 use super::queue::JobEnd;
 use crate::declare::ExecutorDecl;
 use crate::run::log::last_lines;
@@ -14,15 +17,26 @@ const QUOTED_LINES: usize = 12;
 /// Error of a task whose job ended without a word.
 pub(super) fn error_of(decl: &ExecutorDecl, end: JobEnd, place: Option<&(JobDir, usize)>) -> Error {
     let log = place.map(|(dir, index)| dir.log(*index));
+    let is_set_up =
+        log.as_ref().is_some_and(|log| fs::read_to_string(log).unwrap_or_default().contains(MARKER));
     let quoted = log.as_ref().map(|log| last_lines(log, QUOTED_LINES)).unwrap_or_default();
     let see = log.map(|log| format!("see the output of the job: {}", log.display())).unwrap_or_default();
     let name = &decl.name;
     let (code, what, help) = match end {
-        JobEnd::Exited if quoted.contains("not found") => (
-            Code::MissingProgram,
-            "the node could not start callsheet".to_owned(),
-            format!("set `program` of executor `{name}` to a callsheet that the nodes see"),
+        JobEnd::Exited if !quoted.is_empty() && !is_set_up => (
+            Code::WorkerFailed,
+            format!("the `setup` of executor `{name}` failed on the node"),
+            "correct `setup`; it is shell code that runs before the work".to_owned(),
         ),
+        JobEnd::Exited if quoted.contains("exec: ") => {
+            let first = decl.wrap.first().map_or("callsheet", String::as_str);
+            let key = if decl.wrap.is_empty() { "program" } else { "wrap" };
+            (
+                Code::MissingProgram,
+                format!("the node could not start `{first}`"),
+                format!("set `{key}` of executor `{name}` to a program that the nodes see"),
+            )
+        }
         JobEnd::Exited => (Code::WorkerFailed, "the job ended without a result".to_owned(), see),
         JobEnd::NodeFailed => (Code::WorkerFailed, "the node of the job failed".to_owned(), see),
         JobEnd::Cancelled => (
@@ -46,6 +60,7 @@ pub(super) fn error_of(decl: &ExecutorDecl, end: JobEnd, place: Option<&(JobDir,
             see,
         ),
     };
+    let quoted = quoted.replace(&format!("{MARKER}\n"), "");
     let quoted =
         if quoted.is_empty() { String::new() } else { format!("; its output ended with:\n{quoted}") };
     Error::user_error(code, format!("{what}{quoted}"), help)

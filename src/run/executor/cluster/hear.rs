@@ -5,8 +5,9 @@ use std::time::{Duration, Instant};
 
 use callsheet_worker::protocol::WorkerEvent;
 
-use super::poller::{Poller, TRY_AGAIN};
-use super::queue::TaskId;
+use super::errors::error_of;
+use super::poller::Poller;
+use super::queue::{JobEnd, TaskId};
 use crate::run::executor::{Outcome, Update};
 use crate::run::task::{NewsFile, TaskEnd, TaskUpdate, list_news};
 
@@ -15,18 +16,23 @@ impl<'s, 'a: 's> Poller<'s, 'a> {
     pub(super) fn read_news(&mut self) {
         for batch in self.sent.keys().copied().collect::<Vec<_>>() {
             let Some(sent) = self.sent.get_mut(&batch) else { continue };
-            let fresh: Vec<NewsFile> =
-                list_news(&sent.dir).into_iter().filter(|file| !sent.read.contains(file)).collect();
-            sent.read.extend(fresh.iter().cloned());
+            let fresh: Vec<NewsFile> = list_news(&sent.dir)
+                .into_iter()
+                .filter(|file| sent.read.get(&file.attempt()).is_none_or(|read| *read < file.number))
+                .collect();
+            sent.read.extend(fresh.iter().map(|file| (file.attempt(), file.number)));
             let jobs = sent.jobs.clone();
             for file in fresh {
                 let Some(tasks) = jobs.get(file.index) else { continue };
+                let mut is_end = file.is_end;
                 for news in file.read() {
+                    is_end |= matches!(news.update, TaskUpdate::Ended(_));
                     if let Some(Some(task)) = tasks.get(news.task) {
                         self.hear(*task, news.update);
                     }
                 }
-                if !file.is_end {
+                // If this engine is killed, another one needs the ends of tasks only.
+                if !is_end {
                     let _ = fs::remove_file(&file.path);
                 }
             }
@@ -60,14 +66,22 @@ impl<'s, 'a: 's> Poller<'s, 'a> {
             TaskEnd::Taken(head) => self.end(task, None, Ok(Outcome::Taken(head))),
             TaskEnd::Shard => self.end_shard(task, Ok(true)),
             TaskEnd::Failed(error) => self.end_task(task, || Err(error.into())),
+            // Without a stop of the run, somebody else has ended the job.
+            TaskEnd::Stopped if self.stopping.is_none() => {
+                self.end_task(task, || Err(error_of(self.decl, JobEnd::Cancelled, None)));
+            }
             TaskEnd::Stopped => self.end_task(task, || Ok(Outcome::Stopped)),
+            TaskEnd::OutOfTime | TaskEnd::Leased(_) if self.stopping.is_some() => {
+                self.end_task(task, || Ok(Outcome::Stopped));
+            }
             TaskEnd::OutOfTime => self.queue.again(task),
             TaskEnd::Leased(holder) => {
-                if let Some(taken) = self.tasks.get(&task) {
-                    self.tell(taken.id, Update::Waiting(holder));
+                if let Some(id) = self.tasks.get(&task).map(|taken| taken.id) {
+                    self.waits_for.insert(id, holder.clone());
+                    self.tell(id, Update::Waiting(holder));
                 }
-                self.queue.again(task);
-                self.next.0 = self.next.0.max(Instant::now() + TRY_AGAIN);
+                self.queue.leave(task);
+                self.leased.insert(task, Instant::now());
             }
         }
     }

@@ -52,7 +52,9 @@ pub(super) fn find_live(run: &Run) -> Live {
     let alive = listed.iter().filter(|job| !matches!(job.state, JobState::Ended(_)));
     let jobs = alive.filter_map(|job| {
         let dir = dirs.get(&job.name)?;
-        let tasks: Vec<Task> = serde_json::from_slice(&fs::read(dir.tasks(job.index)).ok()?).ok()?;
+        let index = job.index?;
+        let tasks: Vec<Task> = serde_json::from_slice(&fs::read(dir.tasks(index)).ok()?).ok()?;
+        let over = dir.over_tasks(index);
         let task = |task: Task| LiveTask {
             key: task.action.key.digest(),
             rows: task.shard.as_ref().map(|shard| shard.inputs().to_vec()),
@@ -62,8 +64,8 @@ pub(super) fn find_live(run: &Run) -> Live {
             name: job.name.clone(),
             dir: dir.clone(),
             array: job.array.clone(),
-            index: job.index,
-            tasks: tasks.into_iter().map(task).enumerate().collect(),
+            index,
+            tasks: tasks.into_iter().map(task).enumerate().filter(|(at, _)| !over.contains(at)).collect(),
         })
     });
     let jobs: Vec<LiveJob> = jobs.collect();

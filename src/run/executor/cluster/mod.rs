@@ -8,6 +8,7 @@ mod detect;
 mod errors;
 mod forecast;
 mod hear;
+mod leased;
 mod live;
 mod poller;
 mod queue;
@@ -107,6 +108,16 @@ impl<'a> Cluster<'a> {
 /// # Errors
 /// Returns an error if the project uses no shared store, or another one than the executor.
 pub(in crate::run) fn check_store(decl: &ExecutorDecl, project: &Project) -> Result<()> {
+    if project.data.to_string_lossy().contains('\\') {
+        return Err(Error::user_error(
+            Code::Unsupported,
+            format!(
+                "Slurm cannot write the output of jobs to {}: the path contains `\\`",
+                project.data.display()
+            ),
+            "move the project to a folder with a plain name",
+        ));
+    }
     let real = |path: &PathBuf| path.canonicalize().unwrap_or_else(|_| path.clone());
     let name = &decl.name;
     let (message, help) = match (&decl.store, &project.store) {

@@ -19,7 +19,7 @@ use crate::run::action::Action;
 use crate::run::context::Run;
 use crate::run::executor::{ActionId, News, Outcome, Stop, Update};
 use crate::run::rows::Rate;
-use crate::run::task::{JobDir, NewsFile, TaskSpec};
+use crate::run::task::{JobDir, TaskSpec};
 
 /// Time between two looks at the news of jobs, and between two looks for actions when there are no jobs.
 const LOOK: Duration = Duration::from_millis(250);
@@ -80,8 +80,8 @@ pub(super) struct Sent {
     pub array: Option<String>,
     /// Tasks of each job by position; those of an earlier run that nobody needs have none.
     pub jobs: Vec<Vec<Option<TaskId>>>,
-    /// Files of news that were read.
-    pub read: BTreeSet<NewsFile>,
+    /// Number of the last file of news that was read, of each attempt at each job.
+    pub read: BTreeMap<(usize, String), u64>,
     /// Time of the submission.
     pub since: Instant,
     /// True if an earlier run submitted it.
@@ -105,6 +105,13 @@ pub(super) struct Poller<'s, 'a> {
     /// Earliest time of the next submission, and the pause before it.
     pub next: (Instant, Duration),
     pub stopping: Option<Stop>,
+    /// Tasks that other runs perform, and the time of the next look at them.
+    pub leased: BTreeMap<TaskId, Instant>,
+    /// Last reported run that holds the work of each action.
+    pub waits_for: BTreeMap<ActionId, String>,
+    /// True if the user has cancelled the run from elsewhere, and the time of the last look.
+    pub is_cancelled: bool,
+    pub looked: Instant,
     /// Time at which jobs were last asked to end.
     asked: Instant,
     /// Last reported reason why the jobs of each action wait.
@@ -143,6 +150,10 @@ impl<'s, 'a: 's> Poller<'s, 'a> {
             listed: now,
             next: (now, TRY_AGAIN),
             stopping: None,
+            leased: BTreeMap::new(),
+            waits_for: BTreeMap::new(),
+            is_cancelled: false,
+            looked: now,
             asked: now,
             reasons: BTreeMap::new(),
             count: 0,
@@ -172,8 +183,10 @@ impl<'s, 'a: 's> Poller<'s, 'a> {
 
     fn look(&mut self) -> Result<()> {
         self.look_at_rows();
+        self.look_at_leases()?;
         self.submit()?;
         self.read_news();
+        self.obey_cancel();
         let pause = if self.stopping.is_some() { LIST_EVERY_WHEN_STOPPING } else { LIST_EVERY };
         if self.queue.len() > 0 && self.listed.elapsed() >= pause {
             self.list()?;
@@ -200,7 +213,9 @@ impl<'s, 'a: 's> Poller<'s, 'a> {
         let task =
             NewTask { stage, shape, seconds: (self.known.seconds)(&action.stage.name), is_exact: false };
         let taken = Taken { id, spec: Arc::new(TaskSpec::new(action)), is_shard: false };
-        let task = match self.adopt(&action.key.digest(), &task) {
+        // A forced action is computed again, also if a job of an earlier run computes it.
+        let adopted = if action.force { None } else { self.adopt(&action.key.digest(), &task) };
+        let task = match adopted {
             Some(task) => task,
             None => self.queue.add(task),
         };

@@ -91,6 +91,8 @@ struct Task {
     shape: Shape,
     seconds: Option<f64>,
     is_exact: bool,
+    /// True if it was submitted to learn the duration of its stage.
+    is_sample: bool,
     times_lost: u32,
     place: Option<(BatchId, usize)>,
 }
@@ -161,7 +163,8 @@ impl Queue {
 
     fn insert(&mut self, id: TaskId, task: NewTask, place: Option<(BatchId, usize)>) {
         let NewTask { stage, shape, seconds, is_exact } = task;
-        self.tasks.insert(id, Task { stage, shape, seconds, is_exact, times_lost: 0, place });
+        self.tasks
+            .insert(id, Task { stage, shape, seconds, is_exact, is_sample: false, times_lost: 0, place });
     }
 
     /// Adds a submission of an earlier run with this number of jobs, whose tasks are adopted one by one.
@@ -223,10 +226,13 @@ impl Queue {
     /// Takes tasks of one shape for one submission, in their order.
     fn pack(&mut self, shape: &Shape) -> Vec<Vec<TaskId>> {
         let Some(waiting) = self.waiting.remove(shape) else { return Vec::new() };
+        // A job must end within its time limit although tasks may take longer than expected.
+        let most =
+            shape.time.map_or(f64::INFINITY, |time| time.as_secs_f64() / 2.0).min(self.limits.job_seconds);
         let (mut jobs, mut open, mut filled) = (Vec::new(), Vec::new(), 0.0);
         let mut left = Vec::new();
         for id in waiting {
-            let task = &self.tasks[&id];
+            let task = self.tasks.get_mut(&id).expect("a task that waits");
             let of_others = self.known.get(&task.stage).map(|(mean, _)| *mean);
             let seconds = if task.is_exact { task.seconds.or(of_others) } else { of_others.or(task.seconds) };
             if jobs.len() + usize::from(!open.is_empty()) >= self.limits.array {
@@ -237,6 +243,7 @@ impl Queue {
                 let samples = self.samples.entry(task.stage.clone()).or_default();
                 if *samples < self.limits.samples {
                     *samples += 1;
+                    task.is_sample = true;
                     jobs.push(vec![id]);
                 } else {
                     left.push(id);
@@ -245,7 +252,7 @@ impl Queue {
             };
             open.push(id);
             filled += seconds;
-            if filled >= self.limits.job_seconds {
+            if filled >= most {
                 jobs.push(std::mem::take(&mut open));
                 filled = 0.0;
             }
@@ -269,7 +276,9 @@ impl Queue {
     fn put_back(&mut self, id: TaskId) {
         let Some(task) = self.tasks.get_mut(&id) else { return };
         task.place = None;
-        if let Some(samples) = self.samples.get_mut(&task.stage) {
+        if std::mem::take(&mut task.is_sample)
+            && let Some(samples) = self.samples.get_mut(&task.stage)
+        {
             *samples = samples.saturating_sub(1);
         }
         self.waiting.entry(task.shape.clone()).or_default().insert(0, id);
@@ -283,12 +292,32 @@ impl Queue {
         }
     }
 
+    /// Takes a task out of its job, without putting it back: another run performs it.
+    pub(super) fn leave(&mut self, id: TaskId) {
+        self.leave_job(id);
+        if let Some(task) = self.tasks.get_mut(&id) {
+            task.place = None;
+        }
+    }
+
+    /// Puts back a task that had left its job.
+    pub(super) fn come_back(&mut self, id: TaskId) {
+        self.put_back(id);
+    }
+
     /// Removes a task that has ended, after this number of seconds if it was computed.
     pub(super) fn ended(&mut self, id: TaskId, seconds: Option<f64>) {
         self.leave_job(id);
         let Some(task) = self.tasks.remove(&id) else { return };
         if let Some(waiting) = self.waiting.get_mut(&task.shape) {
             waiting.retain(|other| *other != id);
+        }
+        // A sample without a duration makes room for another one.
+        if task.is_sample
+            && seconds.is_none()
+            && let Some(samples) = self.samples.get_mut(&task.stage)
+        {
+            *samples = samples.saturating_sub(1);
         }
         if let Some(seconds) = seconds {
             let (mean, count) = self.known.entry(task.stage).or_default();

@@ -119,3 +119,23 @@ fn tasks_that_have_ended_are_forgotten() {
     queue.ended(3, None);
     assert_eq!((queue.len(), queue.batches().count()), (0, 0));
 }
+
+#[test]
+fn samples_that_fail_make_room_for_others() {
+    let mut queue = Queue::new(LIMITS);
+    (0..5).for_each(|_| _ = add(&mut queue, "s", None));
+    assert_eq!(jobs(&mut queue), [[0], [1]]);
+    queue.ended(0, None);
+    queue.ended(1, None);
+    assert_eq!(jobs(&mut queue), [[2], [3]]);
+}
+
+#[test]
+fn a_job_gets_no_more_work_than_half_of_its_time_limit() {
+    let mut queue = Queue::new(LIMITS);
+    for _ in 0..4 {
+        let shape = Shape { time: Some(Duration::from_secs(8)), ..shape(0) };
+        queue.add(NewTask { stage: "s".to_owned(), shape, seconds: Some(2.0), is_exact: false });
+    }
+    assert_eq!(jobs(&mut queue), [[0, 1], [2, 3]]);
+}

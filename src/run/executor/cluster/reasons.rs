@@ -1,7 +1,7 @@
 //! Reasons why jobs wait, in words.
 
 /// Reasons as Slurm calls them, by their beginnings, and in words. The first one that fits counts.
-const REASONS: [(&str, &str); 21] = [
+const REASONS: [(&str, &str); 22] = [
     ("Resources", "all nodes that have its resources are busy"),
     ("Priority", "jobs with a higher priority are before it"),
     ("JobArrayTaskLimit", "`max_jobs` of the executor is reached"),
@@ -27,6 +27,11 @@ const REASONS: [(&str, &str); 21] = [
         "its time is above the limit of the partition, so that it never starts; lower `time`",
     ),
     ("PartitionNodeLimit", "its nodes are above the limit of the partition, so that it never starts"),
+    (
+        "PartitionConfig",
+        "the partition has no node with its resources, so that it never starts; lower them, or set `cpus` and `memory` of \
+         the class",
+    ),
     (
         "BadConstraints",
         "no node has its features, so that it never starts; correct `constraint` of the class",

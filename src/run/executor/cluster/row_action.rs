@@ -98,7 +98,10 @@ impl<'s, 'a: 's> Poller<'s, 'a> {
         let mut open: BTreeMap<Digest, usize> =
             row_action.plan.missing.iter().map(|row| (*row_action.plan.input(*row), *row)).collect();
         let task = row_action.task(None);
-        for (task, piece) in self.adopt_shards(&key, &task, |input| open.remove(input)) {
+        let is_forced = row_action.action.force;
+        for (task, piece) in
+            self.adopt_shards(&key, &task, |input| if is_forced { None } else { open.remove(input) })
+        {
             self.tasks.insert(task, taken(id, &row_action));
             row_action.shards.insert(task, piece);
         }
@@ -186,7 +189,8 @@ impl<'s, 'a: 's> Poller<'s, 'a> {
         let Some(action) = self.rows.open.get_mut(&id) else { return };
         let Some(piece) = action.shards.remove(&task) else { return };
         match result {
-            Ok(true) if piece.done == 0 => {
+            // The parts of an adopted shard may have been read by the engine that was killed.
+            Ok(true) if piece.done == 0 && !piece.is_adopted() => {
                 let message = "a job ended without having computed any of its rows";
                 action.failed.get_or_insert(Error::user_error(Code::Internal, message, "report it"));
             }

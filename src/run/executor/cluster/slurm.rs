@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::env;
 use std::io::Write;
+use std::path::Path;
 use std::process::{Command, Output, Stdio};
 use std::sync::mpsc;
 use std::thread;
@@ -59,8 +60,8 @@ pub(super) struct Listed {
     pub name: String,
     /// Id of its array.
     pub array: String,
-    /// Position in the array.
-    pub index: usize,
+    /// Position in the array; `None` for all jobs of the array that are not listed one by one.
+    pub index: Option<usize>,
     pub state: JobState,
     /// Reason why it waits, as Slurm calls it.
     pub reason: String,
@@ -71,8 +72,8 @@ pub(super) struct Array<'a> {
     pub name: &'a str,
     pub jobs: usize,
     pub shape: &'a Shape,
-    /// Pattern of the paths of the jobs' own output.
-    pub log: String,
+    /// Folder of the jobs' own output, `job-<index>.log`.
+    pub folder: &'a Path,
     pub script: String,
 }
 
@@ -87,7 +88,8 @@ pub(super) fn start(decl: &ExecutorDecl, array: &Array) -> Result<String, Refusa
         let id = String::from_utf8_lossy(&output.stdout);
         return Ok(id.trim().split(';').next().unwrap_or_default().to_owned());
     }
-    if LATER.iter().any(|known| said.contains(known)) {
+    // A limit for each job is never met later.
+    if LATER.iter().any(|known| said.contains(known)) && !said.contains("PerJob") {
         return Err(Refusal::Later(said.replace("sbatch: error: ", "").replace('\n', "; ")));
     }
     Err(Refusal::Never(refused(decl, array.shape, &said)))
@@ -99,7 +101,8 @@ fn arguments(decl: &ExecutorDecl, array: &Array) -> Vec<String> {
         "--parsable".to_owned(),
         format!("--job-name={}", array.name),
         format!("--array=0-{}%{}", array.jobs - 1, decl.max_jobs),
-        format!("--output={}", array.log),
+        // Slurm replaces parts of the path that begin with `%`.
+        format!("--output={}/job-%a.log", array.folder.display().to_string().replace('%', "%%")),
         "--open-mode=append".to_owned(),
         "--export=NIL".to_owned(),
         "--requeue".to_owned(),
@@ -155,13 +158,13 @@ fn refused(decl: &ExecutorDecl, shape: &Shape, said: &str) -> Error {
     } else if lower.contains("gres") {
         let kind = class.gpu_type.as_deref().unwrap_or("any");
         (
-            format!("executor `{name}` has no {} GPUs of type {kind} in this class", shape.gpus),
+            format!("executor `{name}`: this class does not have GPUs (needed: {}, type: {kind})", shape.gpus),
             "correct `gpus` and `gpu_type` of the class; `callsheet executors detect` prints what the cluster has".to_owned(),
         )
     } else {
         (
             format!("Slurm does not accept jobs of executor `{name}`"),
-            "correct the classes of the executor; `callsheet executors detect` prints what the cluster has"
+            "correct `options` or the classes of the executor; `callsheet executors detect` prints what the cluster has"
                 .to_owned(),
         )
     };
@@ -207,7 +210,7 @@ fn parse(line: &str) -> Option<Listed> {
     Some(Listed {
         name: name.to_owned(),
         array: array.to_owned(),
-        index: index.parse().unwrap_or_default(),
+        index: index.parse().ok(),
         state: state_of(state),
         reason: reason.to_owned(),
     })
@@ -253,10 +256,13 @@ pub(super) fn end(arrays: &[String], how: End) -> Result<()> {
 fn slurm(program: &str, words: &[String], input: &[u8]) -> Result<Option<Output>> {
     let mut command = Command::new(program);
     command.args(words).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    // A job that starts jobs must not pass on its own resources.
+    // A job that starts jobs must not pass on its own resources, and defaults must not change what these programs do.
     for (name, _) in env::vars_os() {
         let text = name.to_string_lossy();
-        if text.starts_with("SLURM_") && text != "SLURM_CONF" {
+        let is_of_job = text.starts_with("SLURM_") && text != "SLURM_CONF" && text != "SLURM_JWT";
+        let is_default =
+            ["SBATCH_", "SQUEUE_", "SCANCEL_"].iter().any(|beginning| text.starts_with(beginning));
+        if is_of_job || is_default {
             command.env_remove(&name);
         }
     }
@@ -285,9 +291,19 @@ fn slurm(program: &str, words: &[String], input: &[u8]) -> Result<Option<Output>
     }
 }
 
-/// States by submission and position, from a listing.
-pub(super) fn states(listed: &[Listed]) -> BTreeMap<(&str, usize), JobState> {
-    listed.iter().map(|job| ((job.name.as_str(), job.index), job.state)).collect()
+/// States of jobs by submission and position, from a listing.
+pub(super) struct States<'l>(BTreeMap<(&'l str, Option<usize>), JobState>);
+
+impl<'l> States<'l> {
+    pub(super) fn new(listed: &'l [Listed]) -> Self {
+        Self(listed.iter().map(|job| ((job.name.as_str(), job.index), job.state)).collect())
+    }
+
+    /// State of a job; `None` if it is not listed.
+    pub(super) fn get(&self, name: &str, index: usize) -> Option<JobState> {
+        let of = |index| self.0.get(&(name, index)).copied();
+        of(Some(index)).or_else(|| of(None))
+    }
 }
 
 #[cfg(test)]
@@ -297,9 +313,15 @@ mod tests {
     #[test]
     fn a_listing_is_read_whatever_the_reason_of_a_job() {
         let job = parse("cs-a|12|3|PENDING|launch failed requeued held").expect("a job");
-        assert_eq!((job.name.as_str(), job.array.as_str(), job.index), ("cs-a", "12", 3));
+        assert_eq!((job.name.as_str(), job.array.as_str(), job.index), ("cs-a", "12", Some(3)));
         assert_eq!((job.state, job.reason.as_str()), (JobState::Pending, "launch failed requeued held"));
-        assert_eq!(parse("cs-a|12|N/A|RUNNING|None").expect("a job").index, 0);
+        // Slurm lists the jobs of an array that were cancelled before they began in one line.
+        let listed =
+            ["cs-a|12|0|COMPLETED|None", "cs-a|12|N/A|CANCELLED|None"].map(|line| parse(line).expect("jobs"));
+        let states = States::new(&listed);
+        assert_eq!(states.get("cs-a", 0), Some(JobState::Ended(JobEnd::Exited)));
+        assert_eq!(states.get("cs-a", 7), Some(JobState::Ended(JobEnd::Cancelled)));
+        assert_eq!(states.get("cs-b", 0), None);
         assert_eq!(parse("squeue: error"), None);
         assert_eq!(state_of("NODE_FAIL"), JobState::Ended(JobEnd::NodeFailed));
         assert_eq!(state_of("SUSPENDED"), JobState::Running);

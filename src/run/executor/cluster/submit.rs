@@ -1,6 +1,6 @@
 //! Submission of tasks as arrays of jobs.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use callsheet_worker::error::Result;
@@ -42,10 +42,10 @@ impl<'s, 'a: 's> Poller<'s, 'a> {
         };
         let specs: Vec<Vec<Task>> = submission.jobs.iter().map(tasks).collect();
         let dir = batch::write(self.run, &name, &specs)?;
-        let script = batch::script(self.run, self.decl, &dir)?;
-        let log = dir.0.join("job-%a.log").to_string_lossy().into_owned();
+        let words = ["job", &dir.0.to_string_lossy()].map(str::to_owned);
+        let script = batch::script(self.run.project, self.decl, &dir.0, &words)?;
         let jobs = submission.jobs.len();
-        let array = Array { name: &name, jobs, shape: &submission.shape, log, script };
+        let array = Array { name: &name, jobs, shape: &submission.shape, folder: &dir.0, script };
         let array = match slurm::start(self.decl, &array) {
             Ok(id) => {
                 self.next.1 = TRY_AGAIN;
@@ -63,16 +63,16 @@ impl<'s, 'a: 's> Poller<'s, 'a> {
                     &format!("Slurm does not accept jobs now and is asked again: {reason}"),
                 );
                 self.next = (Instant::now() + self.next.1, (self.next.1 * 2).min(LONGEST_PAUSE));
-                if slurm::list(std::slice::from_ref(&name))?.is_none_or(|listed| listed.is_empty()) {
+                if slurm::list(std::slice::from_ref(&name))?.is_some_and(|listed| listed.is_empty()) {
                     self.queue.refused(submission.batch);
                     return Ok(());
                 }
-                // The answer was lost.
+                // The answer may have been lost: the next listings decide.
                 None
             }
         };
         let jobs = submission.jobs.into_iter().map(|tasks| tasks.into_iter().map(Some).collect()).collect();
-        let (read, since) = (BTreeSet::new(), Instant::now());
+        let (read, since) = (BTreeMap::new(), Instant::now());
         let sent = Sent { name, dir, array, jobs, read, since, is_adopted: false };
         self.sent.insert(submission.batch, sent);
         Ok(())

@@ -8,7 +8,7 @@ use super::errors::error_of;
 use super::poller::{Poller, Sent};
 use super::queue::{BatchId, JobEnd, JobState, LostTask, TaskId};
 use super::reasons::in_words;
-use super::slurm::{self, Listed, states};
+use super::slurm::{self, Listed, States};
 use crate::run::executor::{ActionId, Outcome, Update};
 use crate::run::task::JobDir;
 use std::time::Duration;
@@ -28,16 +28,16 @@ impl<'s, 'a: 's> Poller<'s, 'a> {
             sent.array = listed.iter().find(|job| job.name == sent.name).map(|job| job.array.clone());
         }
         self.explain(&listed);
-        let (states, now) = (states(&listed), self.clock.elapsed());
+        let (states, now) = (States::new(&listed), self.clock.elapsed());
         let (sent, queue) = (&self.sent, &mut self.queue);
         let state = |batch: BatchId, index: usize| state_of(sent.get(&batch)?, index, &states);
         if self.stopping.is_some() {
-            // A job that never began has no news.
-            let is_cancelled = |(batch, index, _): &(BatchId, usize, &[TaskId])| {
-                matches!(state(*batch, *index), Some(JobState::Ended(JobEnd::Cancelled)))
+            // Jobs that never began, and jobs that were killed, have no news.
+            let has_ended = |(batch, index, _): &(BatchId, usize, &[TaskId])| {
+                matches!(state(*batch, *index), Some(JobState::Ended(_)))
             };
             let gone: Vec<TaskId> =
-                queue.open_jobs().filter(is_cancelled).flat_map(|(.., tasks)| tasks.to_vec()).collect();
+                queue.open_jobs().filter(has_ended).flat_map(|(.., tasks)| tasks.to_vec()).collect();
             gone.into_iter().for_each(|task| self.end_task(task, || Ok(Outcome::Stopped)));
             return Ok(());
         }
@@ -57,7 +57,8 @@ impl<'s, 'a: 's> Poller<'s, 'a> {
         let mut reasons: BTreeMap<ActionId, Option<&str>> = BTreeMap::new();
         for job in listed {
             let Some(sent) = self.sent.values().find(|sent| sent.name == job.name) else { continue };
-            let tasks = sent.jobs.get(job.index).into_iter().flatten().flatten();
+            let Some(index) = job.index else { continue };
+            let tasks = sent.jobs.get(index).into_iter().flatten().flatten();
             for taken in tasks.filter_map(|task| self.tasks.get(task)) {
                 let known = reasons.entry(taken.id).or_insert(Some("None"));
                 match job.state {
@@ -93,7 +94,7 @@ impl<'s, 'a: 's> Poller<'s, 'a> {
 }
 
 /// State of a job of a submission; `None` if the cluster need not list it yet.
-fn state_of(sent: &Sent, index: usize, states: &BTreeMap<(&str, usize), JobState>) -> Option<JobState> {
+fn state_of(sent: &Sent, index: usize, states: &States) -> Option<JobState> {
     let unknown = || (sent.since.elapsed() > LISTED_AFTER).then_some(JobState::Ended(JobEnd::Unknown));
-    states.get(&(sent.name.as_str(), index)).copied().or_else(unknown)
+    states.get(&sent.name, index).or_else(unknown)
 }
