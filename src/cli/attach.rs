@@ -1,7 +1,6 @@
 //! `callsheet attach`.
 
 use std::collections::BTreeSet;
-use std::io::IsTerminal;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -15,7 +14,7 @@ use super::candidates;
 use super::exit::{STAGE_FAILED, SUCCESS};
 use super::log_reporter::LogReporter;
 use super::overview::Overview;
-use super::progress_reporter::ProgressReporter;
+use super::run::Reporter;
 use crate::declare::Project;
 use crate::event::{Event, LogLine};
 use crate::report::{RunState, find_run, history};
@@ -56,7 +55,9 @@ impl Attach {
         };
         let id = entry.run.id;
         say(&format!("run {id}"));
-        let mut reporter = Reporter::new(&store, entry.run.target.to_string());
+        let title = entry.run.target.to_string();
+        let lines = LogReporter::new(title, BTreeSet::new(), &store, Overview::new(std::iter::empty()));
+        let mut reporter = Reporter::of_run(lines);
         let (mut tail, mut asked, mut rest) = (Tail::default(), Instant::now(), Vec::new());
         let path = store.run_dir(&id).events();
         loop {
@@ -95,26 +96,4 @@ impl Attach {
 fn is_alive(store: &Store, run: &str) -> bool {
     find_run(store, run).is_ok_and(|entry| entry.state == RunState::Running)
         || engine_job(store, run).is_some()
-}
-
-enum Reporter<'a> {
-    Terminal(ProgressReporter<'a>),
-    Lines(LogReporter<'a>),
-}
-
-impl<'a> Reporter<'a> {
-    fn new(store: &'a Store, title: String) -> Self {
-        let lines = LogReporter::new(title, BTreeSet::new(), store, Overview::new(std::iter::empty()));
-        match std::io::stderr().is_terminal() {
-            true => Self::Terminal(ProgressReporter::new(lines)),
-            false => Self::Lines(lines),
-        }
-    }
-
-    fn report(&mut self, event: &Event) {
-        match self {
-            Self::Terminal(screen) => screen.report(event),
-            Self::Lines(lines) => lines.report(event).iter().for_each(|line| say(line)),
-        }
-    }
 }

@@ -190,8 +190,7 @@ impl Run {
         match self.json {
             true => Reporter::Json,
             false if self.quiet => Reporter::Quiet(lines),
-            false if std::io::stderr().is_terminal() => Reporter::Terminal(ProgressReporter::new(lines)),
-            false => Reporter::Lines(lines),
+            false => Reporter::of_run(lines),
         }
     }
 
@@ -250,15 +249,23 @@ fn detach(project: &Project, on: &str, place: Detach) -> Result<u8> {
 }
 
 /// Reporter of the events of a run.
-enum Reporter<'a> {
+pub(super) enum Reporter<'a> {
     Json,
     Terminal(ProgressReporter<'a>),
     Lines(LogReporter<'a>),
     Quiet(LogReporter<'a>),
 }
 
-impl Reporter<'_> {
-    fn report(&mut self, event: &Event) {
+impl<'a> Reporter<'a> {
+    /// Reporter that redraws its lines on a terminal, and prints them one after another elsewhere.
+    pub(super) fn of_run(lines: LogReporter<'a>) -> Self {
+        match std::io::stderr().is_terminal() {
+            true => Self::Terminal(ProgressReporter::new(lines)),
+            false => Self::Lines(lines),
+        }
+    }
+
+    pub(super) fn report(&mut self, event: &Event) {
         match self {
             Self::Json => print_text(&serde_json::to_string(event).expect("plain data")),
             Self::Terminal(screen) => screen.report(event),

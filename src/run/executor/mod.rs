@@ -1,6 +1,7 @@
 //! Interface between the scheduler and the machines that perform actions.
 
 pub(super) mod cluster;
+mod guard;
 pub(super) mod local;
 pub(super) mod mixed;
 #[cfg(test)]

@@ -55,6 +55,13 @@ struct Needs {
     forgotten: Vec<(PathBuf, Workspace)>,
 }
 
+impl Needs {
+    /// Names of records and objects, as the needs list them.
+    fn listed(&self) -> BTreeSet<String> {
+        self.keys.iter().map(Digest::to_string).chain(self.names.iter().cloned()).collect()
+    }
+}
+
 impl Store {
     /// Returns what nobody needs in the shared store; `None` if the project uses none. Results younger than `age` are
     /// kept. `budget` has the meaning that it has for [`Store::garbage`].
@@ -151,8 +158,7 @@ impl Store {
     fn put_back(&self, folder: &Path) -> Result<Vec<PathBuf>> {
         let Some(sharing) = &self.sharing else { return Ok(Vec::new()) };
         let needs = sharing.needs(sharing.now(&self.shared.path("staging"))?)?;
-        let keys: BTreeSet<String> =
-            needs.keys.iter().map(Digest::to_string).chain(needs.names.iter().cloned()).collect();
+        let keys = needs.listed();
         let mut stuck = Vec::new();
         let mut back = |paths: Vec<PathBuf>, names: &BTreeSet<String>| {
             for path in paths {
@@ -178,8 +184,7 @@ impl Store {
 
     /// Names of everything that somebody needs: of records, and of objects also where only a record that is needed names them.
     fn names_needed(&self, needs: &Needs) -> Result<BTreeSet<String>> {
-        let mut names: BTreeSet<String> =
-            needs.keys.iter().map(Digest::to_string).chain(needs.names.iter().cloned()).collect();
+        let mut names = needs.listed();
         let mut inventory = Inventory::default();
         self.list_results(&self.shared, &mut inventory)?;
         let keys = inventory.records.keys().filter(|key| names.contains(&key.to_string()));

@@ -28,7 +28,7 @@ struct Seen {
 
 impl Watched {
     /// Returns true if a run counts as alive: it has a recent heartbeat, and neither the process table of this machine nor
-    /// Slurm says that it has ended. After a restart by Slurm, a job lives on, but its earlier run does not.
+    /// Slurm reports that it has ended. After a restart by Slurm, a job lives on, but its earlier run does not.
     pub(super) fn lives(&self, root: &Path, holder: &Holder, expiry: Duration) -> bool {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let seen = look(&mut all, root, &holder.run);

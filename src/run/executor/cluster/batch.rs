@@ -22,13 +22,13 @@ const FILE: u32 = 0o600;
 ///
 /// # Errors
 /// Returns an error if a file cannot be written.
-pub(super) fn write(run: &Run, name: &str, jobs: &[Vec<Task>]) -> Result<JobDir> {
+pub(super) fn write(run: &Run, engine: Engine, name: &str, jobs: &[Vec<Task>]) -> Result<JobDir> {
     let all = run.store.run_dir(&run.id).path().join(JobDir::ALL);
     let dir = JobDir(all.join(name));
     for folder in [&all, &dir.0, &dir.news(), &dir.over()] {
         DirBuilder::new().recursive(true).mode(FOLDER).create(folder).io_context("cannot create", folder)?;
     }
-    write_file(&dir.spec(), &serde_json::to_vec(&spec(run)?).expect("a spec is plain data"))?;
+    write_file(&dir.spec(), &serde_json::to_vec(&spec(run, engine)).expect("a spec is plain data"))?;
     for (index, tasks) in jobs.iter().enumerate() {
         write_file(&dir.tasks(index), &serde_json::to_vec(tasks).expect("a spec is plain data"))?;
     }
@@ -36,18 +36,18 @@ pub(super) fn write(run: &Run, name: &str, jobs: &[Vec<Task>]) -> Result<JobDir>
     Ok(dir)
 }
 
-fn spec<'a>(run: &'a Run) -> Result<JobSpec<&'a Project>> {
+fn spec<'a>(run: &'a Run, engine: Engine) -> JobSpec<&'a Project> {
     let request = &run.plan.request;
-    Ok(JobSpec {
+    JobSpec {
         format: FORMAT,
-        engine: Engine::this()?,
+        engine,
         run: run.id.clone(),
         target: request.target.clone(),
         set: request.set.clone(),
         project: run.project,
         revision: run.begun().and_then(|sandbox| sandbox.revision.clone()),
         keep_failed: run.keep_failed,
-    })
+    }
 }
 
 fn write_file(path: &Path, text: &[u8]) -> Result<()> {

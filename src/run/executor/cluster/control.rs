@@ -15,7 +15,7 @@ use super::batch::script;
 use super::live::submissions;
 use super::queue::{JobState, Shape};
 use super::reasons::in_words;
-use super::slurm::{self, Array, End, Refusal};
+use super::slurm::{self, ASK_AGAIN, Array, End, Refusal};
 use super::{check_store, shape};
 use crate::declare::{ExecutorDecl, Project, ResourcesDecl};
 use crate::run::task::{JobDir, Task};
@@ -27,10 +27,8 @@ const ENGINE: &str = "cs-engine-";
 /// Variable of an engine that is a job: the cluster may kill it and start it again, and its jobs go on meanwhile.
 pub const DETACHED_VARIABLE: &str = "CALLSHEET_DETACHED";
 
-/// Longest wait for the end of cancelled jobs, and the time after which they are asked again: Slurm loses a signal to a job
-/// that has just started.
+/// Longest wait for the end of cancelled jobs.
 const LONGEST_END: Duration = Duration::from_secs(60);
-const ASK_AGAIN: Duration = Duration::from_secs(4);
 
 /// Time between two looks at cancelled jobs.
 const LOOK: Duration = Duration::from_secs(1);
@@ -68,7 +66,7 @@ pub fn cluster_jobs(store: &Store) -> Result<Vec<ClusterJob>> {
     }
     let names: Vec<String> = dirs.keys().cloned().collect();
     let listed = slurm::list(&names)?.ok_or_else(silent)?;
-    let live = listed.iter().filter(|job| !matches!(job.state, JobState::Ended(_)));
+    let live = listed.iter().filter(|job| job.state.is_live());
     let jobs = live.filter_map(|job| {
         let ((run, dir), index) = (dirs.get(&job.name)?, job.index?);
         let is_pending = job.state == JobState::Pending;
@@ -135,7 +133,7 @@ pub fn cancel_jobs(
 pub fn engine_job(store: &Store, run: &str) -> Option<String> {
     let name = fs::read_to_string(store.run_dir(run).path().join(ENGINE_FILE)).ok()?;
     let listed = slurm::list(&[name]).ok()??;
-    let live = listed.iter().find(|job| !matches!(job.state, JobState::Ended(_)));
+    let live = listed.iter().find(|job| job.state.is_live());
     live.map(|job| job.array.clone())
 }
 

@@ -49,7 +49,7 @@ impl<'s, 'a: 's> Poller<'s, 'a> {
                     .is_some();
             if is_free {
                 self.leased.remove(&task);
-                self.queue.come_back(task);
+                self.queue.put_back(task);
             } else if let Some(holder) = holder {
                 let id = taken.id;
                 if self.waits_for.get(&id) != Some(&holder) {

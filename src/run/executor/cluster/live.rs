@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use callsheet_worker::digest::Digest;
 
-use super::queue::{BatchId, JobState};
+use super::queue::BatchId;
 use super::slurm;
 use crate::run::context::Run;
 use crate::run::task::{JobDir, Task};
@@ -49,7 +49,7 @@ pub(super) fn find_live(run: &Run) -> Live {
     }
     let names: Vec<String> = dirs.keys().cloned().collect();
     let Ok(Some(listed)) = slurm::list(&names) else { return Live::default() };
-    let alive = listed.iter().filter(|job| !matches!(job.state, JobState::Ended(_)));
+    let alive = listed.iter().filter(|job| job.state.is_live());
     let jobs = alive.filter_map(|job| {
         let dir = dirs.get(&job.name)?;
         let index = job.index?;

@@ -13,24 +13,21 @@ use super::errors::copy_of;
 use super::live::Live;
 use super::queue::{BatchId, Limits, NewTask, Queue, Shape, TaskId};
 use super::row_state::RowActions;
-use super::slurm::{self, End};
+use super::slurm::{self, ASK_AGAIN, End};
 use crate::declare::ExecutorDecl;
 use crate::run::action::Action;
 use crate::run::context::Run;
 use crate::run::executor::{ActionId, News, Outcome, Stop, Update};
 use crate::run::rows::Rate;
-use crate::run::task::{JobDir, TaskSpec};
+use crate::run::task::{Engine, JobDir, TaskSpec};
 
-/// Time between two looks at the news of jobs, and between two looks for actions when there are no jobs.
+/// Time between two looks at the news of jobs, and between two looks for actions without jobs.
 const LOOK: Duration = Duration::from_millis(250);
 const LOOK_IDLE: Duration = Duration::from_secs(10);
 
 /// Time between two listings of jobs, and while the run is being stopped.
 const LIST_EVERY: Duration = Duration::from_secs(10);
 const LIST_EVERY_WHEN_STOPPING: Duration = Duration::from_secs(1);
-
-/// Time after which jobs are asked to end again: Slurm loses a signal to a job that has just started.
-const ASK_AGAIN: Duration = Duration::from_secs(4);
 
 /// Time between a refused submission and the next try; each further time is twice as long.
 pub(super) const TRY_AGAIN: Duration = Duration::from_secs(5);
@@ -116,6 +113,8 @@ pub(super) struct Poller<'s, 'a> {
     asked: Instant,
     /// Last reported reason why the jobs of each action wait.
     pub reasons: BTreeMap<ActionId, Option<String>>,
+    /// This program, as submissions describe it; its file is hashed before the first one.
+    pub engine: Option<Engine>,
     /// Number of submissions so far.
     pub count: u32,
 }
@@ -128,12 +127,9 @@ impl<'s, 'a: 's> Poller<'s, 'a> {
         news: Sender<News>,
         known: Known<'a>,
     ) -> Self {
-        let limits = Limits {
-            job_seconds: decl.job_time.as_secs_f64(),
-            samples: SAMPLES.min(decl.max_jobs as usize),
-            array: LONGEST_ARRAY,
-            grace: GRACE,
-        };
+        let samples = SAMPLES.min(decl.max_jobs as usize);
+        let limits =
+            Limits { job_seconds: decl.job_time.as_secs_f64(), samples, array: LONGEST_ARRAY, grace: GRACE };
         let now = Instant::now();
         Self {
             run,
@@ -144,7 +140,7 @@ impl<'s, 'a: 's> Poller<'s, 'a> {
             queue: Queue::new(limits),
             tasks: BTreeMap::new(),
             sent: BTreeMap::new(),
-            rows: RowActions::new(SAMPLES.min(decl.max_jobs as usize)),
+            rows: RowActions::new(samples),
             live: None,
             clock: now,
             listed: now,
@@ -156,6 +152,7 @@ impl<'s, 'a: 's> Poller<'s, 'a> {
             looked: now,
             asked: now,
             reasons: BTreeMap::new(),
+            engine: None,
             count: 0,
         }
     }

@@ -60,6 +60,13 @@ pub(in crate::run) enum JobState {
     Ended(JobEnd),
 }
 
+impl JobState {
+    /// Returns true if the job waits or runs.
+    pub(super) fn is_live(self) -> bool {
+        !matches!(self, Self::Ended(_))
+    }
+}
+
 /// End of a job.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::run) enum JobEnd {
@@ -273,13 +280,12 @@ impl Queue {
         }
     }
 
-    fn put_back(&mut self, id: TaskId) {
+    /// Puts a task that is in no job back to the front of the queue.
+    pub(super) fn put_back(&mut self, id: TaskId) {
         let Some(task) = self.tasks.get_mut(&id) else { return };
         task.place = None;
-        if std::mem::take(&mut task.is_sample)
-            && let Some(samples) = self.samples.get_mut(&task.stage)
-        {
-            *samples = samples.saturating_sub(1);
+        if std::mem::take(&mut task.is_sample) {
+            free_sample(&mut self.samples, &task.stage);
         }
         self.waiting.entry(task.shape.clone()).or_default().insert(0, id);
     }
@@ -287,7 +293,7 @@ impl Queue {
     /// Puts back a task whose work another run had begun.
     pub(super) fn again(&mut self, id: TaskId) {
         if self.tasks.get(&id).is_some_and(|task| task.place.is_some()) {
-            self.leave_job(id);
+            self.leave(id);
             self.put_back(id);
         }
     }
@@ -300,11 +306,6 @@ impl Queue {
         }
     }
 
-    /// Puts back a task that had left its job.
-    pub(super) fn come_back(&mut self, id: TaskId) {
-        self.put_back(id);
-    }
-
     /// Removes a task that has ended, after this number of seconds if it was computed.
     pub(super) fn ended(&mut self, id: TaskId, seconds: Option<f64>) {
         self.leave_job(id);
@@ -313,11 +314,8 @@ impl Queue {
             waiting.retain(|other| *other != id);
         }
         // A sample without a duration makes room for another one.
-        if task.is_sample
-            && seconds.is_none()
-            && let Some(samples) = self.samples.get_mut(&task.stage)
-        {
-            *samples = samples.saturating_sub(1);
+        if task.is_sample && seconds.is_none() {
+            free_sample(&mut self.samples, &task.stage);
         }
         if let Some(seconds) = seconds {
             let (mean, count) = self.known.entry(task.stage).or_default();
@@ -387,6 +385,13 @@ impl Queue {
             self.put_back(id);
         }
         LostTask { task: id, end, again }
+    }
+}
+
+/// Makes room for another sample of a stage.
+fn free_sample(samples: &mut BTreeMap<String, usize>, stage: &str) {
+    if let Some(samples) = samples.get_mut(stage) {
+        *samples = samples.saturating_sub(1);
     }
 }
 

@@ -2,7 +2,6 @@
 //! where the engine runs.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -16,6 +15,7 @@ use super::queue::{Shape, TaskId};
 use super::row_state::{Done, RowAction};
 use super::slurm::{self, End};
 use crate::run::action::Action;
+use crate::run::executor::guard::guarded;
 use crate::run::executor::{ActionId, News, Outcome, Update};
 use crate::run::rows::{Planned, ShardPart};
 use crate::run::task::TaskSpec;
@@ -53,8 +53,7 @@ impl<'s, 'a: 's> Poller<'s, 'a> {
             self.rows.threads += 1;
             let (run, sender) = (self.run, self.rows.sender.clone());
             self.scope.spawn(move || {
-                let planned = catch_unwind(AssertUnwindSafe(|| action.plan_rows(run)));
-                let planned = planned.unwrap_or_else(|_| Err(failed()));
+                let planned = guarded(|| action.plan_rows(run));
                 let _ = sender.send(Done::Planned(id, shape, action, planned));
             });
         }
@@ -149,10 +148,10 @@ impl<'s, 'a: 's> Poller<'s, 'a> {
             let say = |update| {
                 let _ = news.send(News::Update(id, update));
             };
-            let outcome = catch_unwind(AssertUnwindSafe(|| action.perform(run, say)));
+            let outcome = guarded(|| action.perform(run, say));
             // The pool belongs to this run until here.
             drop(plan);
-            let _ = news.send(News::Update(id, Update::Ended(outcome.unwrap_or_else(|_| Err(failed())))));
+            let _ = news.send(News::Update(id, Update::Ended(outcome)));
             let _ = sender.send(Done::Assembled);
         });
     }
@@ -222,12 +221,4 @@ impl<'s, 'a: 's> Poller<'s, 'a> {
 
 fn taken(id: ActionId, action: &RowAction) -> Taken {
     Taken { id, spec: action.spec.clone(), is_shard: true }
-}
-
-fn failed() -> Error {
-    Error::user_error(
-        Code::Internal,
-        "callsheet itself failed at this stage",
-        "report it with the output above",
-    )
 }

@@ -22,6 +22,9 @@ const TIMEOUT: Duration = Duration::from_secs(60);
 /// Time before the end of a job at which it is asked for a checkpoint; of a short job, a quarter of its time.
 const BEFORE_END: Duration = Duration::from_secs(120);
 
+/// Time after which jobs are asked to end again: Slurm loses a signal to a job that has just started.
+pub(super) const ASK_AGAIN: Duration = Duration::from_secs(4);
+
 /// Beginnings of what sbatch says when it may accept the jobs later.
 const LATER: [&str; 9] = [
     "QOSMax",
@@ -122,7 +125,7 @@ fn arguments(decl: &ExecutorDecl, array: &Array) -> Vec<String> {
     option("mem", (shape.memory > 0).then(|| format!("{}M", shape.memory.div_ceil(1 << 20))));
     let kind = class.gpu_type.as_ref().map(|kind| format!(":{kind}")).unwrap_or_default();
     option("gres", (shape.gpus > 0).then(|| format!("gpu{kind}:{}", shape.gpus)));
-    option("time", shape.time.map(|time| minutes(Some(time))));
+    option("time", shape.time.map(minutes));
     words.extend(decl.options.iter().cloned());
     words
 }
@@ -132,8 +135,8 @@ fn before_end(time: Option<Duration>) -> Duration {
 }
 
 /// A time limit in the form of Slurm, which counts minutes.
-fn minutes(time: Option<Duration>) -> String {
-    time.unwrap_or_default().as_secs().div_ceil(60).max(1).to_string()
+fn minutes(time: Duration) -> String {
+    time.as_secs().div_ceil(60).max(1).to_string()
 }
 
 /// Error for a submission that can never be accepted.
@@ -172,12 +175,10 @@ fn refused(decl: &ExecutorDecl, shape: &Shape, said: &str) -> Error {
     Error::user_error(Code::Resources, format!("{message}: {said}"), help)
 }
 
-/// Names of the partitions.
+/// Names of the partitions; none if Slurm does not answer.
 fn partitions() -> Vec<String> {
-    let output = slurm("sinfo", &["-h".to_owned(), "-o".to_owned(), "%R".to_owned()], b"");
-    let text = output.ok().flatten().map(|output| String::from_utf8_lossy(&output.stdout).into_owned());
     let mut names: Vec<String> =
-        text.unwrap_or_default().lines().map(|line| line.trim().to_owned()).collect();
+        sinfo("%R").unwrap_or_default().iter().map(|line| line.trim().to_owned()).collect();
     names.sort();
     names.dedup();
     names
@@ -188,7 +189,12 @@ fn partitions() -> Vec<String> {
 /// # Errors
 /// Returns an error if sinfo cannot be started.
 pub(super) fn partitions_in_detail() -> Result<Vec<String>> {
-    let output = slurm("sinfo", &["-h", "-o", "%R|%c|%m|%G|%l"].map(str::to_owned), b"")?;
+    sinfo("%R|%c|%m|%G|%l")
+}
+
+/// Lines of sinfo in this format; none if it does not end in time.
+fn sinfo(format: &str) -> Result<Vec<String>> {
+    let output = slurm("sinfo", &["-h", "-o", format].map(str::to_owned), b"")?;
     let text = output.map(|output| String::from_utf8_lossy(&output.stdout).into_owned());
     Ok(text.unwrap_or_default().lines().map(str::to_owned).collect())
 }
@@ -329,7 +335,7 @@ mod tests {
 
     #[test]
     fn time_limits_are_rounded_up_to_minutes() {
-        let of = |seconds| minutes(Some(Duration::from_secs(seconds)));
+        let of = |seconds| minutes(Duration::from_secs(seconds));
         assert_eq!([of(1), of(60), of(61), of(43_200)], ["1", "1", "2", "720"]);
     }
 }

@@ -12,7 +12,7 @@ use super::poller::{Poller, Sent, TRY_AGAIN};
 use super::queue::Submission;
 use super::slurm::{self, Array, Refusal};
 use crate::run::executor::Update;
-use crate::run::task::Task;
+use crate::run::task::{Engine, Task};
 
 /// Longest pause between two tries of a refused submission.
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
@@ -41,7 +41,11 @@ impl<'s, 'a: 's> Poller<'s, 'a> {
             tasks.iter().filter_map(task).collect()
         };
         let specs: Vec<Vec<Task>> = submission.jobs.iter().map(tasks).collect();
-        let dir = batch::write(self.run, &name, &specs)?;
+        let engine = match &self.engine {
+            Some(engine) => engine.clone(),
+            None => self.engine.insert(Engine::this()?).clone(),
+        };
+        let dir = batch::write(self.run, engine, &name, &specs)?;
         let words = ["job", &dir.0.to_string_lossy()].map(str::to_owned);
         let script = batch::script(self.run.project, self.decl, &dir.0, &words)?;
         let jobs = submission.jobs.len();

@@ -8,15 +8,14 @@ mod supervisor;
 mod threads;
 
 use std::collections::BTreeMap;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{Receiver, Sender};
 use std::thread::Scope;
 use std::time::Duration;
 
-use callsheet_worker::code::Code;
-use callsheet_worker::error::{Error, Result};
+use callsheet_worker::error::Result;
 use rustix::process::Signal;
 
+use super::guard::guarded;
 use super::share::Share;
 use super::{ActionId, Executor, News, ReadyQueue, Stop, Update};
 use crate::declare::ResourcesDecl;
@@ -69,14 +68,7 @@ impl<'s, 'a> Local<'s, 'a> {
             let say = |update| {
                 let _ = sender.send(News::Update(id, update));
             };
-            let outcome = catch_unwind(AssertUnwindSafe(|| action.perform(run, say)));
-            let outcome = outcome.unwrap_or_else(|_| {
-                Err(Error::user_error(
-                    Code::Internal,
-                    "callsheet itself failed at this stage",
-                    "report it with the output above",
-                ))
-            });
+            let outcome = guarded(|| action.perform(run, say));
             let _ = sender.send(News::Update(id, Update::Ended(outcome)));
         });
     }
