@@ -112,7 +112,7 @@ impl<'a> Executor<'a> for Mock {
 }
 
 /// Returns a result with the outputs that the stage declares; nothing is in a store.
-fn head(key: Digest, decl: &StageDecl) -> LatestResult {
+pub(in crate::run) fn head(key: Digest, decl: &StageDecl) -> LatestResult {
     let object = |kind| Object {
         kind,
         content: key,

@@ -21,6 +21,8 @@ mod shard;
 
 pub(super) use computed::ComputedRows;
 pub use debug::PreparedRows;
+#[cfg(test)]
+pub(super) use perform_shard::Parts;
 pub use predicted::Compute;
 pub(crate) use predicted::PredictedTable;
 pub(super) use rate::Rate;

@@ -87,7 +87,7 @@ impl Action<'_> {
 }
 
 /// Sizes of the parts in which a shard is computed.
-struct Parts {
+pub(in crate::run) struct Parts {
     rate: Option<Rate>,
     sample: Option<f64>,
     size: usize,
@@ -95,16 +95,17 @@ struct Parts {
 }
 
 impl Parts {
-    fn new(shard: &Shard) -> Self {
+    pub(in crate::run) fn new(shard: &Shard) -> Self {
         Self { rate: shard.rate, sample: shard.sample, size: 1, last: None }
     }
 
-    fn is_over(&self, elapsed: Duration) -> bool {
+    /// Returns true if a sample has taken long enough.
+    pub(in crate::run) fn is_over(&self, elapsed: Duration) -> bool {
         self.sample.is_some_and(|limit| elapsed.as_secs_f64() >= limit)
     }
 
     /// Number of rows of the next part. Parts of a sample grow, so that the time of a row is known after its last ones.
-    fn next(&self, left: usize) -> usize {
+    pub(in crate::run) fn next(&self, left: usize) -> usize {
         let most = self.rate.map_or(1, |rate| rate.rows(COMMIT_EVERY));
         match self.sample {
             Some(limit) => {
@@ -115,7 +116,14 @@ impl Parts {
         }
     }
 
-    fn took(&mut self, rows: usize, time: Duration) {
+    /// Duration of rows, as measured so far.
+    #[cfg(test)]
+    pub(in crate::run) fn rate(&self) -> Option<Rate> {
+        self.rate
+    }
+
+    /// Notes the duration of a part.
+    pub(in crate::run) fn took(&mut self, rows: usize, time: Duration) {
         let this = (rows, time.as_secs_f64());
         self.rate = Some(match self.last {
             Some(last) if last.0 != rows => Rate::of(last, this),

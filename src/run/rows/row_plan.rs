@@ -6,6 +6,8 @@ use std::sync::Arc;
 use callsheet_worker::digest::Digest;
 use callsheet_worker::error::Result;
 use callsheet_worker::protocol::WorkerEvent;
+#[cfg(test)]
+use callsheet_worker::table::RowKey;
 use callsheet_worker::table::part_files;
 
 use super::assemble::lay_out;
@@ -41,6 +43,15 @@ pub(in crate::run) enum Planned {
 }
 
 impl RowPlan {
+    /// A plan of rows that are in no table. Their keys are their positions.
+    #[cfg(test)]
+    pub(in crate::run) fn simulated(inputs: Vec<Digest>, missing: Vec<usize>, claim: Claim) -> Self {
+        let keys = (0..inputs.len()).map(|row| RowKey::Number(row as i64)).collect();
+        let places = (0..inputs.len()).map(|row| (0, row as u64)).collect();
+        let wanted = RequiredRows { keys, inputs, places };
+        Self { wanted, outdated: BTreeSet::new(), missing, warning: None, _claim: claim }
+    }
+
     /// Number of rows of the table.
     pub(in crate::run) fn rows(&self) -> usize {
         self.wanted.keys.len()

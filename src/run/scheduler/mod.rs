@@ -4,6 +4,8 @@ mod align;
 mod lookup;
 mod outcome;
 #[cfg(test)]
+mod scale_tests;
+#[cfg(test)]
 mod tests;
 mod updates;
 

@@ -85,7 +85,7 @@ fn an_executor_that_cannot_work_is_refused_with_the_remedy() {
     project.write("stages/copy/stage.toml", &stage);
     let output = project.command_with(&[("PATH", "/nowhere")], &run);
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(said.contains("cannot start `sbatch`") && said.contains("login node"), "{said}");
+    assert!(said.contains("cannot start `squeue`") && said.contains("login node"), "{said}");
 }
 
 #[test]

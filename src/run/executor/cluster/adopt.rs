@@ -1,20 +1,20 @@
 //! Live jobs of runs that were killed: their work is taken over instead of being submitted again.
 
 use std::collections::BTreeMap;
-use std::time::Instant;
 
 use callsheet_worker::digest::Digest;
+use callsheet_worker::error::Result;
 
-use super::live::{Live, find_live};
-use super::poller::{Poller, Sent};
+use super::live::Live;
+use super::poller::{Poller, Sent, TRY_AGAIN};
 use super::queue::{NewTask, TaskId};
+use super::site::Site;
 use crate::run::rows::Piece;
-use crate::run::task::JobDir;
 
-impl<'s, 'a: 's> Poller<'s, 'a> {
+impl<'a, S: Site<'a>> Poller<'a, S> {
     /// Adopts the job of an earlier run that performs the action with this key, if there is one.
     pub(super) fn adopt(&mut self, key: &Digest, task: &NewTask) -> Option<TaskId> {
-        let live = self.live();
+        let live = self.live.get_or_insert_default();
         let found = live.jobs.iter().enumerate().find_map(|(job, found)| {
             let mut tasks = found.tasks.iter();
             tasks
@@ -33,7 +33,7 @@ impl<'s, 'a: 's> Poller<'s, 'a> {
         task: &NewTask,
         mut row: impl FnMut(&Digest) -> Option<usize>,
     ) -> Vec<(TaskId, Piece)> {
-        let live = self.live();
+        let live = self.live.get_or_insert_default();
         let mut found = Vec::new();
         for (job, of_job) in live.jobs.iter().enumerate() {
             for (position, task) in of_job.tasks.iter().filter(|(_, task)| task.key == *key) {
@@ -53,15 +53,14 @@ impl<'s, 'a: 's> Poller<'s, 'a> {
         let found = &mut live.jobs[job];
         found.tasks.remove(&position);
         let batch = *live.batches.entry(found.name.clone()).or_insert_with(|| {
-            let jobs = count_jobs(&found.dir);
-            let batch = self.queue.adopt_batch(jobs);
+            let batch = self.queue.adopt_batch(found.of);
             let sent = Sent {
                 name: found.name.clone(),
                 dir: found.dir.clone(),
                 array: Some(found.array.clone()),
-                jobs: vec![Vec::new(); jobs],
+                jobs: vec![Vec::new(); found.of],
                 read: BTreeMap::new(),
-                since: Instant::now(),
+                since: self.site.now(),
                 is_adopted: true,
             };
             self.sent.insert(batch, sent);
@@ -80,15 +79,14 @@ impl<'s, 'a: 's> Poller<'s, 'a> {
         id
     }
 
-    /// Live jobs of earlier runs, which are looked for once.
-    fn live(&mut self) -> &Live {
-        if self.live.is_none() {
-            self.live = Some(find_live(self.run));
+    /// Looks for live jobs of earlier runs, once. Returns false if the cluster does not answer: work that they do must not be
+    /// submitted again.
+    pub(super) fn knows_live(&mut self) -> Result<bool> {
+        let now = self.site.now();
+        if self.live.is_none() && now >= self.next_live {
+            self.next_live = now + TRY_AGAIN;
+            self.live = self.site.live()?.map(|jobs| Live { jobs, batches: BTreeMap::new() });
         }
-        self.live.get_or_insert_default()
+        Ok(self.live.is_some())
     }
-}
-
-fn count_jobs(dir: &JobDir) -> usize {
-    (0..).take_while(|index| dir.tasks(*index).exists()).count()
 }

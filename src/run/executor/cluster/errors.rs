@@ -14,6 +14,13 @@ use crate::run::task::JobDir;
 /// Number of lines of a job's output that an error quotes.
 const QUOTED_LINES: usize = 12;
 
+/// Returns true if the output of the last attempt at a job says something: work that succeeds prints nothing.
+pub(super) fn has_output(dir: &JobDir, index: usize) -> bool {
+    let text = fs::read_to_string(dir.log(index)).unwrap_or_default();
+    let last = text.rsplit_once(MARKER).map_or(text.as_str(), |(_, last)| last);
+    !last.trim().is_empty()
+}
+
 /// Error of a task whose job ended without a word.
 pub(super) fn error_of(decl: &ExecutorDecl, end: JobEnd, place: Option<&(JobDir, usize)>) -> Error {
     let log = place.map(|(dir, index)| dir.log(*index));
@@ -23,12 +30,12 @@ pub(super) fn error_of(decl: &ExecutorDecl, end: JobEnd, place: Option<&(JobDir,
     let see = log.map(|log| format!("see the output of the job: {}", log.display())).unwrap_or_default();
     let name = &decl.name;
     let (code, what, help) = match end {
-        JobEnd::Exited if !quoted.is_empty() && !is_set_up => (
+        JobEnd::Exited | JobEnd::Failed if !quoted.is_empty() && !is_set_up => (
             Code::WorkerFailed,
             format!("the `setup` of executor `{name}` failed on the node"),
             "correct `setup`; it is shell code that runs before the work".to_owned(),
         ),
-        JobEnd::Exited if quoted.contains("exec: ") => {
+        JobEnd::Exited | JobEnd::Failed if quoted.contains("exec: ") => {
             let first = decl.wrap.first().map_or("callsheet", String::as_str);
             let key = if decl.wrap.is_empty() { "program" } else { "wrap" };
             (
@@ -37,7 +44,9 @@ pub(super) fn error_of(decl: &ExecutorDecl, end: JobEnd, place: Option<&(JobDir,
                 format!("set `{key}` of executor `{name}` to a program that the nodes see"),
             )
         }
-        JobEnd::Exited => (Code::WorkerFailed, "the job ended without a result".to_owned(), see),
+        JobEnd::Exited | JobEnd::Failed => {
+            (Code::WorkerFailed, "the job ended without a result".to_owned(), see)
+        }
         JobEnd::NodeFailed => (Code::WorkerFailed, "the node of the job failed".to_owned(), see),
         JobEnd::Cancelled => (
             Code::WorkerFailed,

@@ -1,45 +1,34 @@
 //! News of jobs.
 
-use std::fs;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use callsheet_worker::protocol::WorkerEvent;
 
 use super::errors::error_of;
 use super::poller::Poller;
-use super::queue::{JobEnd, TaskId};
+use super::queue::{BatchId, JobEnd, TaskId};
+use super::site::Site;
 use crate::run::executor::{Outcome, Update};
-use crate::run::task::{NewsFile, TaskEnd, TaskUpdate, list_news};
+use crate::run::task::{TaskEnd, TaskUpdate};
 
-impl<'s, 'a: 's> Poller<'s, 'a> {
+impl<'a, S: Site<'a>> Poller<'a, S> {
     /// Reads the news that jobs have written since the last call.
     pub(super) fn read_news(&mut self) {
         for batch in self.sent.keys().copied().collect::<Vec<_>>() {
             let Some(sent) = self.sent.get_mut(&batch) else { continue };
-            let fresh: Vec<NewsFile> = list_news(&sent.dir)
-                .into_iter()
-                .filter(|file| sent.read.get(&file.attempt()).is_none_or(|read| *read < file.number))
-                .collect();
-            sent.read.extend(fresh.iter().map(|file| (file.attempt(), file.number)));
-            let jobs = sent.jobs.clone();
-            for file in fresh {
-                let Some(tasks) = jobs.get(file.index) else { continue };
-                let mut is_end = file.is_end;
-                for news in file.read() {
-                    is_end |= matches!(news.update, TaskUpdate::Ended(_));
-                    if let Some(Some(task)) = tasks.get(news.task) {
-                        self.hear(*task, news.update);
+            for (index, news) in self.site.news(&sent.dir, &mut sent.read) {
+                for news in news {
+                    // The submission is gone once its last task is over.
+                    let tasks = self.sent.get(&batch).and_then(|sent| sent.jobs.get(index));
+                    if let Some(Some(task)) = tasks.and_then(|tasks| tasks.get(news.task)).copied() {
+                        self.hear(task, (batch, index), news.update);
                     }
-                }
-                // If this engine is killed, another one needs the ends of tasks only.
-                if !is_end {
-                    let _ = fs::remove_file(&file.path);
                 }
             }
         }
     }
 
-    fn hear(&mut self, task: TaskId, update: TaskUpdate) {
+    fn hear(&mut self, task: TaskId, job: (BatchId, usize), update: TaskUpdate) {
         let Some(taken) = self.tasks.get(&task) else { return };
         let (id, is_shard) = (taken.id, taken.is_shard);
         match update {
@@ -53,11 +42,11 @@ impl<'s, 'a: 's> Poller<'s, 'a> {
             TaskUpdate::Retry(error, seconds) => {
                 self.tell(id, Update::Retry(error.into(), Duration::from_secs_f64(seconds)));
             }
-            TaskUpdate::Ended(end) => self.task_ended(task, end),
+            TaskUpdate::Ended(end) => self.task_ended(task, job, end),
         }
     }
 
-    fn task_ended(&mut self, task: TaskId, end: TaskEnd) {
+    fn task_ended(&mut self, task: TaskId, job: (BatchId, usize), end: TaskEnd) {
         match end {
             TaskEnd::Computed(head) => {
                 let seconds = Some(head.seconds);
@@ -74,14 +63,16 @@ impl<'s, 'a: 's> Poller<'s, 'a> {
             TaskEnd::OutOfTime | TaskEnd::Leased(_) if self.stopping.is_some() => {
                 self.end_task(task, || Ok(Outcome::Stopped));
             }
-            TaskEnd::OutOfTime => self.queue.again(task),
+            // The task was submitted again since then.
+            TaskEnd::OutOfTime | TaskEnd::Leased(_) if !self.queue.is_in(task, job) => {}
+            TaskEnd::OutOfTime => self.queue.put_back(task),
             TaskEnd::Leased(holder) => {
                 if let Some(id) = self.tasks.get(&task).map(|taken| taken.id) {
                     self.waits_for.insert(id, holder.clone());
                     self.tell(id, Update::Waiting(holder));
                 }
                 self.queue.leave(task);
-                self.leased.insert(task, Instant::now());
+                self.leased.insert(task, self.site.now());
             }
         }
     }

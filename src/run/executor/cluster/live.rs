@@ -5,6 +5,7 @@ use std::fs;
 use std::path::PathBuf;
 
 use callsheet_worker::digest::Digest;
+use callsheet_worker::error::Result;
 
 use super::queue::BatchId;
 use super::slurm;
@@ -25,6 +26,8 @@ pub(super) struct LiveJob {
     pub dir: JobDir,
     pub array: String,
     pub index: usize,
+    /// Number of jobs of the array.
+    pub of: usize,
     /// Tasks by position; those that were adopted are gone.
     pub tasks: BTreeMap<usize, LiveTask>,
 }
@@ -37,18 +40,22 @@ pub(super) struct LiveTask {
     pub sample: Option<f64>,
 }
 
-/// Looks for the live jobs of runs that were killed.
-pub(super) fn find_live(run: &Run) -> Live {
+/// Looks for the live jobs of runs that were killed; `None` if the cluster does not answer now.
+///
+/// # Errors
+/// Returns an error if the cluster can never be asked.
+pub(super) fn find_live(run: &Run) -> Result<Option<Vec<LiveJob>>> {
     let store = run.store;
     let ended = |id: &String| *id != run.id && !store.locked(&LockName::Run(id));
     let runs = store.run_ids().into_iter().filter(ended);
     let dirs: BTreeMap<String, JobDir> =
         runs.flat_map(|id| submissions(store.run_dir(&id).path().join(JobDir::ALL))).collect();
     if dirs.is_empty() {
-        return Live::default();
+        return Ok(Some(Vec::new()));
     }
     let names: Vec<String> = dirs.keys().cloned().collect();
-    let Ok(Some(listed)) = slurm::list(&names) else { return Live::default() };
+    let Some(listed) = slurm::list(&names)? else { return Ok(None) };
+    let mut counts = BTreeMap::new();
     let alive = listed.iter().filter(|job| job.state.is_live());
     let jobs = alive.filter_map(|job| {
         let dir = dirs.get(&job.name)?;
@@ -65,6 +72,7 @@ pub(super) fn find_live(run: &Run) -> Live {
             dir: dir.clone(),
             array: job.array.clone(),
             index,
+            of: *counts.entry(job.name.clone()).or_insert_with(|| count_jobs(dir)),
             tasks: tasks.into_iter().map(task).enumerate().filter(|(at, _)| !over.contains(at)).collect(),
         })
     });
@@ -73,7 +81,11 @@ pub(super) fn find_live(run: &Run) -> Live {
     for dir in dirs.iter().filter(|(name, _)| !live.contains(name.as_str())).map(|(_, dir)| dir) {
         let _ = fs::write(dir.closed(), "");
     }
-    Live { jobs, batches: BTreeMap::new() }
+    Ok(Some(jobs))
+}
+
+fn count_jobs(dir: &JobDir) -> usize {
+    (0..).take_while(|index| dir.tasks(*index).exists()).count()
 }
 
 /// Submissions of a run that may have live jobs, by their names.

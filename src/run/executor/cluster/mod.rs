@@ -2,6 +2,7 @@
 
 mod adopt;
 mod batch;
+mod calls;
 mod check;
 mod control;
 mod detect;
@@ -15,7 +16,11 @@ mod queue;
 mod reasons;
 mod row_action;
 mod row_state;
+#[cfg(test)]
+pub(in crate::run) mod simulation;
+mod site;
 mod slurm;
+mod slurm_site;
 mod submit;
 mod watch;
 
@@ -39,6 +44,7 @@ pub use forecast::{StageForecast, forecast};
 pub(in crate::run) use poller::Known;
 use poller::{Order, Poller};
 use queue::Shape;
+use slurm_site::SlurmSite;
 
 /// Largest number of tasks at one time: their specs are in memory until they are submitted.
 const ROOM: usize = 20_000;
@@ -63,7 +69,8 @@ impl<'a> Cluster<'a> {
         'a: 's,
     {
         let (orders, receiver) = channel();
-        scope.spawn(move || Poller::new(run, scope, decl, news, known).work(&receiver));
+        let site = SlurmSite::new(run, scope, decl, news.clone());
+        scope.spawn(move || Poller::new(site, run.id.clone(), decl, news, known).work(&receiver));
         Self { decl, orders, taken: 0 }
     }
 

@@ -1,33 +1,37 @@
 //! Thread of a cluster: submits tasks, reads the news of their jobs, and looks for jobs that ended without a word.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
-use std::thread::Scope;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use callsheet_worker::error::{Error, Result};
 
+use super::calls::Calls;
 use super::errors::copy_of;
 use super::live::Live;
-use super::queue::{BatchId, Limits, NewTask, Queue, Shape, TaskId};
+use super::queue::{BatchId, Limits, Moment, NewTask, Queue, Shape, TaskId};
 use super::row_state::RowActions;
-use super::slurm::{self, ASK_AGAIN, End};
-use crate::declare::ExecutorDecl;
+use super::site::{ReadNews, Site};
+use super::slurm::{ASK_AGAIN, End};
+use crate::declare::{ExecutorDecl, StageDecl};
 use crate::run::action::Action;
-use crate::run::context::Run;
 use crate::run::executor::{ActionId, News, Outcome, Stop, Update};
 use crate::run::rows::Rate;
-use crate::run::task::{Engine, JobDir, TaskSpec};
+use crate::run::task::{JobDir, TaskSpec};
 
 /// Time between two looks at the news of jobs, and between two looks for actions without jobs.
 const LOOK: Duration = Duration::from_millis(250);
 const LOOK_IDLE: Duration = Duration::from_secs(10);
 
-/// Time between two listings of jobs, and while the run is being stopped.
+/// Factor between the time that a look at all news takes and the time until the next one: a slow file system is not asked
+/// all the time.
+const PAUSE: u32 = 20;
+
+/// Time between two listings of jobs, and in the first moments after the user has stopped the run.
 const LIST_EVERY: Duration = Duration::from_secs(10);
-const LIST_EVERY_WHEN_STOPPING: Duration = Duration::from_secs(1);
+const LIST_EVERY_AT_FIRST: Duration = Duration::from_secs(1);
+const AT_FIRST: Duration = Duration::from_secs(15);
 
 /// Time between a refused submission and the next try; each further time is twice as long.
 pub(super) const TRY_AGAIN: Duration = Duration::from_secs(5);
@@ -35,8 +39,10 @@ pub(super) const TRY_AGAIN: Duration = Duration::from_secs(5);
 /// Time for which the poller collects tasks before it submits them.
 const COLLECT: Duration = Duration::from_millis(50);
 
-/// Time between the end of a job and the moment at which it counts as lost, for its news to become visible.
+/// Time between the end of a job and the moment at which it counts as lost, for its news to become visible. NFS remembers
+/// for up to a minute what a folder contains.
 const GRACE: Duration = Duration::from_secs(15);
+const LONG_GRACE: Duration = Duration::from_secs(90);
 
 /// Largest number of samples of a stage whose duration is not known.
 const SAMPLES: usize = 16;
@@ -65,6 +71,7 @@ pub(super) enum Order<'a> {
 pub(super) struct Taken {
     pub id: ActionId,
     pub spec: Arc<TaskSpec>,
+    pub decl: Arc<StageDecl>,
     /// True if it is a shard of a row-wise action.
     pub is_shard: bool,
 }
@@ -77,18 +84,18 @@ pub(super) struct Sent {
     pub array: Option<String>,
     /// Tasks of each job by position; those of an earlier run that nobody needs have none.
     pub jobs: Vec<Vec<Option<TaskId>>>,
-    /// Number of the last file of news that was read, of each attempt at each job.
-    pub read: BTreeMap<(usize, String), u64>,
+    pub read: ReadNews,
     /// Time of the submission.
-    pub since: Instant,
+    pub since: Moment,
     /// True if an earlier run submitted it.
     pub is_adopted: bool,
 }
 
 /// State of the thread.
-pub(super) struct Poller<'s, 'a> {
-    pub run: &'a Run<'a>,
-    pub scope: &'s Scope<'s, 'a>,
+pub(super) struct Poller<'a, S> {
+    pub site: S,
+    /// Id of the run.
+    pub run: String,
     pub decl: &'a ExecutorDecl,
     pub news: Sender<News>,
     pub known: Known<'a>,
@@ -96,44 +103,61 @@ pub(super) struct Poller<'s, 'a> {
     pub tasks: BTreeMap<TaskId, Taken>,
     pub sent: BTreeMap<BatchId, Sent>,
     pub rows: RowActions<'a>,
+    /// Live jobs of earlier runs; `None` until the cluster has listed them.
     pub live: Option<Live>,
-    pub clock: Instant,
-    listed: Instant,
+    /// Earliest time of the next try to list them.
+    pub next_live: Moment,
+    /// Actions that were taken before live jobs were known.
+    early: Vec<(ActionId, Shape, Box<Action<'a>>)>,
+    listed: Moment,
+    /// Time until the next look at news.
+    pub pause: Duration,
+    /// Calls of Slurm's programs that are allowed now.
+    pub calls: Calls,
+    /// Jobs whose results nobody needs.
+    pub unneeded: Vec<String>,
+    /// Names of submissions that were submitted again because the cluster did not list them.
+    pub doubtful: BTreeSet<String>,
     /// Earliest time of the next submission, and the pause before it.
-    pub next: (Instant, Duration),
+    pub next: (Moment, Duration),
     pub stopping: Option<Stop>,
+    /// Time at which the user stopped the run.
+    stopped: Moment,
     /// Tasks that other runs perform, and the time of the next look at them.
-    pub leased: BTreeMap<TaskId, Instant>,
+    pub leased: BTreeMap<TaskId, Moment>,
     /// Last reported run that holds the work of each action.
     pub waits_for: BTreeMap<ActionId, String>,
     /// True if the user has cancelled the run from elsewhere, and the time of the last look.
     pub is_cancelled: bool,
-    pub looked: Instant,
+    pub looked: Moment,
     /// Time at which jobs were last asked to end.
-    asked: Instant,
+    asked: Moment,
     /// Last reported reason why the jobs of each action wait.
     pub reasons: BTreeMap<ActionId, Option<String>>,
-    /// This program, as submissions describe it; its file is hashed before the first one.
-    pub engine: Option<Engine>,
     /// Number of submissions so far.
     pub count: u32,
 }
 
-impl<'s, 'a: 's> Poller<'s, 'a> {
+impl<'a, S: Site<'a>> Poller<'a, S> {
     pub(super) fn new(
-        run: &'a Run<'a>,
-        scope: &'s Scope<'s, 'a>,
+        site: S,
+        run: String,
         decl: &'a ExecutorDecl,
         news: Sender<News>,
         known: Known<'a>,
     ) -> Self {
         let samples = SAMPLES.min(decl.max_jobs as usize);
-        let limits =
-            Limits { job_seconds: decl.job_time.as_secs_f64(), samples, array: LONGEST_ARRAY, grace: GRACE };
-        let now = Instant::now();
+        let limits = Limits {
+            job_seconds: decl.job_time.as_secs_f64(),
+            samples,
+            array: LONGEST_ARRAY,
+            grace: GRACE,
+            long_grace: LONG_GRACE,
+        };
+        let now = site.now();
         Self {
+            site,
             run,
-            scope,
             decl,
             news,
             known,
@@ -142,17 +166,22 @@ impl<'s, 'a: 's> Poller<'s, 'a> {
             sent: BTreeMap::new(),
             rows: RowActions::new(samples),
             live: None,
-            clock: now,
+            next_live: now,
+            early: Vec::new(),
             listed: now,
+            pause: LOOK,
+            calls: Calls::new(now),
+            unneeded: Vec::new(),
+            doubtful: BTreeSet::new(),
             next: (now, TRY_AGAIN),
             stopping: None,
+            stopped: now,
             leased: BTreeMap::new(),
             waits_for: BTreeMap::new(),
             is_cancelled: false,
             looked: now,
             asked: now,
             reasons: BTreeMap::new(),
-            engine: None,
             count: 0,
         }
     }
@@ -160,8 +189,8 @@ impl<'s, 'a: 's> Poller<'s, 'a> {
     /// Works until the executor is gone.
     pub(super) fn work(mut self, orders: &Receiver<Order<'a>>) {
         loop {
-            let is_idle = self.queue.len() == 0 && self.rows.is_empty();
-            match orders.recv_timeout(if is_idle { LOOK_IDLE } else { LOOK }) {
+            let is_idle = self.queue.len() == 0 && self.rows.is_empty() && self.early.is_empty();
+            match orders.recv_timeout(if is_idle { LOOK_IDLE } else { self.pause }) {
                 Ok(order) => {
                     self.obey(order);
                     // Further actions often follow at once, and belong into the same submission.
@@ -170,7 +199,7 @@ impl<'s, 'a: 's> Poller<'s, 'a> {
                     }
                 }
                 Err(RecvTimeoutError::Timeout) => {}
-                Err(RecvTimeoutError::Disconnected) => return,
+                Err(RecvTimeoutError::Disconnected) => return self.close(),
             }
             if let Err(error) = self.look() {
                 self.give_up(&error);
@@ -178,38 +207,63 @@ impl<'s, 'a: 's> Poller<'s, 'a> {
         }
     }
 
-    fn look(&mut self) -> Result<()> {
+    pub(super) fn look(&mut self) -> Result<()> {
+        if !self.early.is_empty() && self.knows_live()? {
+            for (id, shape, action) in std::mem::take(&mut self.early) {
+                self.take(id, shape, action);
+            }
+        }
         self.look_at_rows();
         self.look_at_leases()?;
         self.submit()?;
+        let began = self.site.now();
         self.read_news();
+        self.pause = (self.since(began) * PAUSE).clamp(LOOK, LIST_EVERY);
+        self.close_batches();
+        if self.calls.left(self.site.now()) > 0 {
+            self.end_unneeded();
+        }
         self.obey_cancel();
-        let pause = if self.stopping.is_some() { LIST_EVERY_WHEN_STOPPING } else { LIST_EVERY };
-        if self.queue.len() > 0 && self.listed.elapsed() >= pause {
+        let is_hurried = self.stopping.is_some() && self.since(self.stopped) < AT_FIRST;
+        let pause = if is_hurried { LIST_EVERY_AT_FIRST } else { LIST_EVERY };
+        if self.queue.len() > 0 && self.since(self.listed) >= pause {
             self.list()?;
-            self.listed = Instant::now();
-            if self.stopping == Some(Stop::Clean) && self.asked.elapsed() >= ASK_AGAIN {
+            self.listed = self.site.now();
+            if self.stopping == Some(Stop::Clean) && self.since(self.asked) >= ASK_AGAIN {
                 self.end_jobs(End::Clean)?;
             }
         }
         Ok(())
     }
 
-    fn obey(&mut self, order: Order<'a>) {
+    fn since(&self, moment: Moment) -> Duration {
+        self.site.now().saturating_sub(moment)
+    }
+
+    pub(super) fn obey(&mut self, order: Order<'a>) {
         match order {
-            Order::Take(id, shape, action) if action.stage.decl.rows.is_some() => {
-                self.take_rows(id, shape, action)
-            }
-            Order::Take(id, shape, action) => self.take(id, shape, &action),
+            Order::Take(id, shape, action) => match self.knows_live() {
+                Ok(true) => self.take(id, shape, action),
+                Ok(false) => self.early.push((id, shape, action)),
+                Err(error) => self.tell(id, Update::Ended(Err(error))),
+            },
             Order::Stop(how) => self.stop(how),
         }
     }
 
-    fn take(&mut self, id: ActionId, shape: Shape, action: &Action) {
+    fn take(&mut self, id: ActionId, shape: Shape, action: Box<Action<'a>>) {
+        match action.stage.decl.rows {
+            Some(_) => self.take_rows(id, shape, action),
+            None => self.take_whole(id, shape, &action),
+        }
+    }
+
+    fn take_whole(&mut self, id: ActionId, shape: Shape, action: &Action) {
         let stage = action.stage.decl.name.clone();
         let task =
             NewTask { stage, shape, seconds: (self.known.seconds)(&action.stage.name), is_exact: false };
-        let taken = Taken { id, spec: Arc::new(TaskSpec::new(action)), is_shard: false };
+        let (spec, decl) = (Arc::new(TaskSpec::new(action)), action.stage.decl.clone());
+        let taken = Taken { id, spec, decl, is_shard: false };
         // A forced action is computed again, also if a job of an earlier run computes it.
         let adopted = if action.force { None } else { self.adopt(&action.key.digest(), &task) };
         let task = match adopted {
@@ -233,16 +287,20 @@ impl<'s, 'a: 's> Poller<'s, 'a> {
     /// Removes a task that is over.
     pub(super) fn forget(&mut self, task: TaskId, seconds: Option<f64>) -> Option<Taken> {
         self.queue.ended(task, seconds);
+        self.tasks.remove(&task)
+    }
+
+    /// Removes submissions whose tasks are over.
+    fn close_batches(&mut self) {
         let open: BTreeSet<BatchId> = self.queue.batches().collect();
+        let site = &mut self.site;
         self.sent.retain(|batch, sent| {
             let is_open = sent.is_adopted || open.contains(batch);
             if !is_open {
-                // Later runs need not look for live jobs there.
-                let _ = fs::write(sent.dir.closed(), "");
+                site.close(&sent.dir);
             }
             is_open
         });
-        self.tasks.remove(&task)
     }
 
     /// Ends all tasks with an error that concerns the cluster.
@@ -261,15 +319,34 @@ impl<'s, 'a: 's> Poller<'s, 'a> {
         }
     }
 
+    /// Leaves nothing behind when the run is over.
+    pub(super) fn close(&mut self) {
+        self.close_batches();
+        self.end_unneeded();
+    }
+
+    /// Ends the jobs of shards whose action has failed.
+    fn end_unneeded(&mut self) {
+        if !self.unneeded.is_empty() {
+            self.calls.made(self.site.now(), End::Clean.calls());
+            // Jobs that cannot be ended now end by themselves.
+            let _ = self.site.end(&std::mem::take(&mut self.unneeded), End::Clean);
+        }
+    }
+
     fn end_jobs(&mut self, how: End) -> Result<()> {
-        self.asked = Instant::now();
+        self.asked = self.site.now();
         let arrays: Vec<String> = self.sent.values().filter_map(|sent| sent.array.clone()).collect();
-        slurm::end(&arrays, how)
+        self.site.end(&arrays, how)
     }
 
     fn stop(&mut self, how: Stop) {
         self.stopping = Some(how);
-        self.listed = Instant::now();
+        self.stopped = self.site.now();
+        self.listed = self.site.now();
+        for (id, ..) in std::mem::take(&mut self.early) {
+            self.tell(id, Update::Ended(Ok(Outcome::Stopped)));
+        }
         let placed: BTreeSet<TaskId> =
             self.queue.open_jobs().flat_map(|(.., tasks)| tasks.to_vec()).collect();
         let waiting: Vec<TaskId> = self.tasks.keys().filter(|task| !placed.contains(task)).copied().collect();

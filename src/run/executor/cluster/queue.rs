@@ -16,6 +16,9 @@ pub(super) type BatchId = u64;
 /// Number of times that a task is submitted again after its job was lost.
 const MOST_LOST: u32 = 3;
 
+/// Shortest expected duration of a task in seconds: a job looks up and records each of its tasks.
+const LEAST: f64 = 0.1;
+
 /// Resources of the jobs of one submission.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(in crate::run) struct Shape {
@@ -72,6 +75,8 @@ impl JobState {
 pub(in crate::run) enum JobEnd {
     /// Its script ended.
     Exited,
+    /// Its script ended, and its output says why.
+    Failed,
     /// Its node failed.
     NodeFailed,
     /// Somebody cancelled it.
@@ -88,6 +93,8 @@ pub(in crate::run) enum JobEnd {
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct LostTask {
     pub task: TaskId,
+    /// Its job: the submission, and the position in it.
+    pub job: (BatchId, usize),
     pub end: JobEnd,
     /// True if the task was put back, and is submitted again.
     pub again: bool,
@@ -101,7 +108,10 @@ struct Task {
     /// True if it was submitted to learn the duration of its stage.
     is_sample: bool,
     times_lost: u32,
+    /// Its job: the submission, and the position in it.
     place: Option<(BatchId, usize)>,
+    /// True if it waits to be submitted.
+    waits: bool,
 }
 
 struct Batch {
@@ -129,6 +139,8 @@ pub(super) struct Limits {
     pub array: usize,
     /// Time between the end of a job and the moment at which its tasks without outcome count as lost.
     pub grace: Duration,
+    /// The same time for a job whose script ended without output: it probably has done its work.
+    pub long_grace: Duration,
 }
 
 /// Tasks that wait, and jobs that perform the others.
@@ -170,8 +182,19 @@ impl Queue {
 
     fn insert(&mut self, id: TaskId, task: NewTask, place: Option<(BatchId, usize)>) {
         let NewTask { stage, shape, seconds, is_exact } = task;
-        self.tasks
-            .insert(id, Task { stage, shape, seconds, is_exact, is_sample: false, times_lost: 0, place });
+        self.tasks.insert(
+            id,
+            Task {
+                stage,
+                shape,
+                seconds,
+                is_exact,
+                is_sample: false,
+                times_lost: 0,
+                place,
+                waits: place.is_none(),
+            },
+        );
     }
 
     /// Adds a submission of an earlier run with this number of jobs, whose tasks are adopted one by one.
@@ -203,12 +226,12 @@ impl Queue {
     }
 
     /// Packs the waiting tasks into submissions. Tasks of unknown duration are not packed, and only a sample of them is
-    /// submitted: its durations decide how the others are packed.
-    pub(super) fn submissions(&mut self) -> Vec<Submission> {
+    /// submitted: its durations decide how the others are packed. Returns at most this number of submissions.
+    pub(super) fn submissions(&mut self, most: usize) -> Vec<Submission> {
         let shapes: Vec<Shape> = self.waiting.keys().cloned().collect();
         let mut submissions = Vec::new();
         for shape in shapes {
-            loop {
+            while submissions.len() < most {
                 let jobs = self.pack(&shape);
                 if jobs.is_empty() {
                     break;
@@ -217,7 +240,8 @@ impl Queue {
                 self.next_batch += 1;
                 for (index, tasks) in jobs.iter().enumerate() {
                     for id in tasks {
-                        self.tasks.get_mut(id).expect("a task that waits").place = Some((batch, index));
+                        let task = self.tasks.get_mut(id).expect("a task that waits");
+                        (task.place, task.waits) = (Some((batch, index)), false);
                     }
                 }
                 let open = jobs.len();
@@ -258,7 +282,7 @@ impl Queue {
                 continue;
             };
             open.push(id);
-            filled += seconds;
+            filled += seconds.max(LEAST);
             if filled >= most {
                 jobs.push(std::mem::take(&mut open));
                 filled = 0.0;
@@ -280,37 +304,29 @@ impl Queue {
         }
     }
 
-    /// Puts a task that is in no job back to the front of the queue.
+    /// Puts a task back to the front of the queue.
     pub(super) fn put_back(&mut self, id: TaskId) {
-        let Some(task) = self.tasks.get_mut(&id) else { return };
-        task.place = None;
+        self.leave(id);
+        let Some(task) = self.tasks.get_mut(&id).filter(|task| !task.waits) else { return };
+        task.waits = true;
         if std::mem::take(&mut task.is_sample) {
             free_sample(&mut self.samples, &task.stage);
         }
         self.waiting.entry(task.shape.clone()).or_default().insert(0, id);
     }
 
-    /// Puts back a task whose work another run had begun.
-    pub(super) fn again(&mut self, id: TaskId) {
-        if self.tasks.get(&id).is_some_and(|task| task.place.is_some()) {
-            self.leave(id);
-            self.put_back(id);
-        }
-    }
-
-    /// Takes a task out of its job, without putting it back: another run performs it.
-    pub(super) fn leave(&mut self, id: TaskId) {
-        self.leave_job(id);
-        if let Some(task) = self.tasks.get_mut(&id) {
-            task.place = None;
-        }
+    /// Returns true if the cluster's last known job of a task is this one.
+    pub(super) fn is_in(&self, id: TaskId, job: (BatchId, usize)) -> bool {
+        self.tasks.get(&id).is_some_and(|task| task.place == Some(job))
     }
 
     /// Removes a task that has ended, after this number of seconds if it was computed.
     pub(super) fn ended(&mut self, id: TaskId, seconds: Option<f64>) {
-        self.leave_job(id);
+        self.leave(id);
         let Some(task) = self.tasks.remove(&id) else { return };
-        if let Some(waiting) = self.waiting.get_mut(&task.shape) {
+        if task.waits
+            && let Some(waiting) = self.waiting.get_mut(&task.shape)
+        {
             waiting.retain(|other| *other != id);
         }
         // A sample without a duration makes room for another one.
@@ -324,8 +340,9 @@ impl Queue {
         }
     }
 
-    fn leave_job(&mut self, id: TaskId) {
-        let Some((batch, index)) = self.tasks.get(&id).and_then(|task| task.place) else { return };
+    /// Takes a task out of its job, without putting it back.
+    pub(super) fn leave(&mut self, id: TaskId) {
+        let Some((batch, index)) = self.tasks.get_mut(&id).and_then(|task| task.place.take()) else { return };
         let Some(found) = self.batches.get_mut(&batch) else { return };
         let job = &mut found.jobs[index];
         job.tasks.retain(|other| *other != id);
@@ -364,27 +381,30 @@ impl Queue {
                     job.ended = None;
                     continue;
                 };
+                let Limits { grace, long_grace, .. } = self.limits;
                 // Its news may not be visible here yet.
-                if now.saturating_sub(*job.ended.get_or_insert(now)) >= self.limits.grace {
-                    lost.extend(job.tasks.iter().map(|task| (*task, end)));
+                let grace = if end == JobEnd::Exited { long_grace } else { grace };
+                if now.saturating_sub(*job.ended.get_or_insert(now)) >= grace {
+                    lost.extend(job.tasks.iter().map(|task| (*task, (*batch, index), end)));
                 }
             }
         }
-        let lost = lost.into_iter().map(|(task, end)| self.lose(task, end));
+        let lost = lost.into_iter().map(|(task, job, end)| self.lose(task, job, end));
         lost.collect()
     }
 
     /// Puts a lost task back, unless it was lost too often or its end would repeat.
-    fn lose(&mut self, id: TaskId, end: JobEnd) -> LostTask {
+    fn lose(&mut self, id: TaskId, job: (BatchId, usize), end: JobEnd) -> LostTask {
         let task = self.tasks.get_mut(&id).expect("a task of a job");
         task.times_lost += 1;
-        let repeats = matches!(end, JobEnd::Exited | JobEnd::Cancelled | JobEnd::OutOfMemory);
+        let repeats =
+            matches!(end, JobEnd::Exited | JobEnd::Failed | JobEnd::Cancelled | JobEnd::OutOfMemory);
         let again = !repeats && task.times_lost <= MOST_LOST;
-        self.leave_job(id);
+        self.leave(id);
         if again {
             self.put_back(id);
         }
-        LostTask { task: id, end, again }
+        LostTask { task: id, job, end, again }
     }
 }
 

@@ -1,6 +1,12 @@
 use super::*;
 
-const LIMITS: Limits = Limits { job_seconds: 10.0, samples: 2, array: 100, grace: Duration::from_secs(5) };
+const LIMITS: Limits = Limits {
+    job_seconds: 10.0,
+    samples: 2,
+    array: 100,
+    grace: Duration::from_secs(5),
+    long_grace: Duration::from_secs(50),
+};
 
 fn shape(class: usize) -> Shape {
     Shape { class, cpus: 1, memory: 0, gpus: 0, time: None }
@@ -11,12 +17,14 @@ fn add(queue: &mut Queue, stage: &str, seconds: Option<f64>) -> TaskId {
 }
 
 fn jobs(queue: &mut Queue) -> Vec<Vec<TaskId>> {
-    queue.submissions().into_iter().flat_map(|submission| submission.jobs).collect()
+    queue.submissions(100).into_iter().flat_map(|submission| submission.jobs).collect()
 }
 
 fn all(state: JobState) -> impl Fn(BatchId, usize) -> Option<JobState> {
     move |_, _| Some(state)
 }
+
+const JOB: (BatchId, usize) = (0, 0);
 
 const AT: fn(u64) -> Moment = Duration::from_secs;
 
@@ -48,7 +56,7 @@ fn tasks_with_other_resources_are_another_submission() {
     for class in [0, 1, 0] {
         queue.add(task(class));
     }
-    let submissions = queue.submissions();
+    let submissions = queue.submissions(100);
     assert_eq!(submissions.iter().map(|s| s.shape.class).collect::<Vec<_>>(), [0, 1]);
     assert_eq!(submissions[0].jobs, [[0, 2]]);
 }
@@ -57,14 +65,14 @@ fn tasks_with_other_resources_are_another_submission() {
 fn a_submission_has_at_most_as_many_jobs_as_the_cluster_allows() {
     let mut queue = Queue::new(Limits { array: 3, ..LIMITS });
     (0..7).for_each(|_| _ = add(&mut queue, "s", Some(10.0)));
-    assert_eq!(queue.submissions().iter().map(|s| s.jobs.len()).collect::<Vec<_>>(), [3, 3, 1]);
+    assert_eq!(queue.submissions(100).iter().map(|s| s.jobs.len()).collect::<Vec<_>>(), [3, 3, 1]);
 }
 
 #[test]
 fn tasks_of_a_refused_submission_keep_their_place() {
     let mut queue = Queue::new(LIMITS);
     (0..3).for_each(|_| _ = add(&mut queue, "s", Some(10.0)));
-    let batch = queue.submissions()[0].batch;
+    let batch = queue.submissions(100)[0].batch;
     queue.refused(batch);
     add(&mut queue, "s", Some(10.0));
     assert_eq!(jobs(&mut queue), [[0], [1], [2], [3]]);
@@ -79,7 +87,10 @@ fn a_task_is_lost_when_its_job_ended_some_time_ago_without_a_word() {
     assert!(queue.listed(AT(1), &failed).is_empty(), "its news may arrive");
     assert!(queue.listed(AT(3), all(JobState::Running)).is_empty(), "the cluster started it again");
     assert!(queue.listed(AT(7), &failed).is_empty());
-    assert_eq!(queue.listed(AT(12), &failed), [LostTask { task: 0, end: JobEnd::NodeFailed, again: true }]);
+    assert_eq!(
+        queue.listed(AT(12), &failed),
+        [LostTask { task: 0, job: JOB, end: JobEnd::NodeFailed, again: true }]
+    );
     assert_eq!(jobs(&mut queue), [[0]], "it is submitted again");
 }
 
@@ -97,11 +108,14 @@ fn a_task_that_is_lost_again_and_again_is_given_up() {
 
 #[test]
 fn a_job_that_was_cancelled_or_used_too_much_memory_is_not_repeated() {
-    for end in [JobEnd::Cancelled, JobEnd::OutOfMemory, JobEnd::Exited] {
-        let mut queue = Queue::new(Limits { grace: Duration::ZERO, ..LIMITS });
+    for end in [JobEnd::Cancelled, JobEnd::OutOfMemory, JobEnd::Failed, JobEnd::Exited] {
+        let mut queue = Queue::new(Limits { grace: Duration::ZERO, long_grace: Duration::ZERO, ..LIMITS });
         add(&mut queue, "s", Some(10.0));
         jobs(&mut queue);
-        assert_eq!(queue.listed(AT(1), all(JobState::Ended(end))), [LostTask { task: 0, end, again: false }]);
+        assert_eq!(
+            queue.listed(AT(1), all(JobState::Ended(end))),
+            [LostTask { task: 0, job: JOB, end, again: false }]
+        );
         assert!(jobs(&mut queue).is_empty());
     }
 }
@@ -138,4 +152,40 @@ fn a_job_gets_no_more_work_than_half_of_its_time_limit() {
         queue.add(NewTask { stage: "s".to_owned(), shape, seconds: Some(2.0), is_exact: false });
     }
     assert_eq!(jobs(&mut queue), [[0, 1], [2, 3]]);
+}
+
+#[test]
+fn a_job_that_ended_without_output_gets_a_minute_for_its_news() {
+    let mut queue = Queue::new(LIMITS);
+    add(&mut queue, "s", Some(10.0));
+    jobs(&mut queue);
+    let exited = all(JobState::Ended(JobEnd::Exited));
+    assert!(queue.listed(AT(1), &exited).is_empty());
+    assert!(queue.listed(AT(20), &exited).is_empty());
+    assert_eq!(queue.listed(AT(60), &exited).len(), 1);
+}
+
+#[test]
+fn a_task_that_is_given_up_takes_no_other_job_with_it() {
+    let mut queue = Queue::new(Limits { grace: Duration::ZERO, ..LIMITS });
+    (0..2).for_each(|_| _ = add(&mut queue, "s", Some(10.0)));
+    jobs(&mut queue);
+    let state = |_, index| Some(if index == 0 { JobState::Ended(JobEnd::Failed) } else { JobState::Running });
+    assert_eq!(queue.listed(AT(1), state).len(), 1);
+    queue.ended(0, None);
+    assert_eq!((queue.batches().count(), queue.open_jobs().count()), (1, 1), "task 1 is still open");
+}
+
+#[test]
+fn a_task_that_is_put_back_twice_is_submitted_once() {
+    let mut queue = Queue::new(LIMITS);
+    add(&mut queue, "s", Some(10.0));
+    jobs(&mut queue);
+    queue.leave(0);
+    queue.put_back(0);
+    queue.put_back(0);
+    assert_eq!(jobs(&mut queue), [[0]]);
+    queue.put_back(0);
+    assert_eq!(queue.open_jobs().count(), 0, "it has left the job that it was in");
+    assert_eq!(jobs(&mut queue), [[0]]);
 }

@@ -3,7 +3,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::time::Instant;
 
 use callsheet_worker::code::Code;
 use callsheet_worker::digest::Digest;
@@ -13,19 +12,18 @@ use callsheet_worker::protocol::WorkerEvent;
 use super::poller::{Poller, TRY_AGAIN, Taken};
 use super::queue::{Shape, TaskId};
 use super::row_state::{Done, RowAction};
-use super::slurm::{self, End};
+use super::site::Site;
 use crate::run::action::Action;
-use crate::run::executor::guard::guarded;
-use crate::run::executor::{ActionId, News, Outcome, Update};
+use crate::run::executor::{ActionId, Outcome, Update};
 use crate::run::rows::{Planned, ShardPart};
 use crate::run::task::TaskSpec;
 
 /// Largest number of actions whose rows are looked up, or whose tables are assembled, at one time.
 const THREADS: usize = 4;
 
-impl<'s, 'a: 's> Poller<'s, 'a> {
+impl<'a, S: Site<'a>> Poller<'a, S> {
     pub(super) fn take_rows(&mut self, id: ActionId, shape: Shape, action: Box<Action<'a>>) {
-        self.rows.to_plan.push_back((Instant::now(), id, shape, action));
+        self.rows.to_plan.push_back((self.site.now(), id, shape, action));
         self.look_at_rows();
     }
 
@@ -38,10 +36,11 @@ impl<'s, 'a: 's> Poller<'s, 'a> {
             }
         }
         let job_seconds = self.decl.job_time.as_secs_f64();
+        let now = self.site.now();
         let waiting = self.rows.open.iter().filter(|(_, action)| !action.left.is_empty());
-        let ready = waiting.filter(|(_, action)| !action.waits_for_samples(job_seconds)).map(|(id, _)| *id);
+        let ready =
+            waiting.filter(|(_, action)| !action.waits_for_samples(now, job_seconds)).map(|(id, _)| *id);
         ready.collect::<Vec<_>>().into_iter().for_each(|id| self.go_on(id));
-        let now = Instant::now();
         while self.rows.threads < THREADS
             && let Some(at) = self.rows.to_plan.iter().position(|(from, ..)| *from <= now)
             && let Some((_, id, shape, action)) = self.rows.to_plan.remove(at)
@@ -51,11 +50,7 @@ impl<'s, 'a: 's> Poller<'s, 'a> {
                 continue;
             }
             self.rows.threads += 1;
-            let (run, sender) = (self.run, self.rows.sender.clone());
-            self.scope.spawn(move || {
-                let planned = guarded(|| action.plan_rows(run));
-                let _ = sender.send(Done::Planned(id, shape, action, planned));
-            });
+            self.site.plan_rows(id, shape, action, self.rows.sender.clone());
         }
     }
 
@@ -65,7 +60,7 @@ impl<'s, 'a: 's> Poller<'s, 'a> {
             Ok(Planned::Taken(head)) => return self.tell(id, Update::Ended(Ok(Outcome::Taken(head)))),
             Ok(Planned::Leased(holder)) => {
                 self.tell(id, Update::Waiting(holder));
-                return self.rows.to_plan.push_back((Instant::now() + TRY_AGAIN, id, shape, action));
+                return self.rows.to_plan.push_back((self.site.now() + TRY_AGAIN, id, shape, action));
             }
             Ok(Planned::Rows(plan)) => plan,
         };
@@ -78,7 +73,7 @@ impl<'s, 'a: 's> Poller<'s, 'a> {
             spec,
             shape,
             plan,
-            began: Instant::now(),
+            began: self.site.now(),
             is_started: missing == 0,
             shards: BTreeMap::new(),
             left: Vec::new(),
@@ -113,9 +108,10 @@ impl<'s, 'a: 's> Poller<'s, 'a> {
     /// Cuts the rows that are left into shards; assembles the table if there are none.
     fn go_on(&mut self, id: ActionId) {
         let (job_seconds, samples) = (self.decl.job_time.as_secs_f64(), self.rows.samples);
+        let now = self.site.now();
         let Some(action) = self.rows.open.get_mut(&id) else { return };
         let is_over = action.failed.is_some() || action.is_stopped || self.stopping.is_some();
-        if !is_over && !action.waits_for_samples(job_seconds) {
+        if !is_over && !action.waits_for_samples(now, job_seconds) {
             let left = std::mem::take(&mut action.left);
             let rate = action.rate.map(|(_, rate)| rate);
             for piece in action.plan.pieces(&left, rate, job_seconds, samples) {
@@ -133,27 +129,11 @@ impl<'s, 'a: 's> Poller<'s, 'a> {
             None if action.is_stopped || self.stopping.is_some() => {
                 self.tell(id, Update::Ended(Ok(Outcome::Stopped)));
             }
-            None => self.assemble(id, action),
+            None => {
+                self.rows.threads += 1;
+                self.site.assemble(id, action, self.rows.sender.clone());
+            }
         }
-    }
-
-    /// Assembles the table in a thread of its own.
-    fn assemble(&mut self, id: ActionId, row_action: RowAction<'a>) {
-        self.rows.threads += 1;
-        let (run, news, sender) = (self.run, self.news.clone(), self.rows.sender.clone());
-        self.scope.spawn(move || {
-            let RowAction { mut action, plan, parts, rate, began, .. } = row_action;
-            let rate = rate.map(|(_, rate)| rate);
-            action.computed_rows = Some(plan.computed(&parts, rate, began.elapsed().as_secs_f64()));
-            let say = |update| {
-                let _ = news.send(News::Update(id, update));
-            };
-            let outcome = guarded(|| action.perform(run, say));
-            // The pool belongs to this run until here.
-            drop(plan);
-            let _ = news.send(News::Update(id, Update::Ended(outcome)));
-            let _ = sender.send(Done::Assembled);
-        });
     }
 
     pub(super) fn shard_started(&mut self, id: ActionId) {
@@ -213,12 +193,12 @@ impl<'s, 'a: 's> Poller<'s, 'a> {
             let array = self.sent.get(&batch)?.array.as_ref()?;
             of_job.iter().all(|task| tasks.contains(task)).then(|| format!("{array}_{index}"))
         });
-        // Jobs that cannot be cancelled now end by themselves.
-        let _ = slurm::end(&jobs.collect::<Vec<_>>(), End::Clean);
+        self.unneeded.extend(jobs);
         tasks.iter().for_each(|task| drop(self.forget(*task, None)));
     }
 }
 
 fn taken(id: ActionId, action: &RowAction) -> Taken {
-    Taken { id, spec: action.spec.clone(), is_shard: true }
+    let decl = action.action.stage.decl.clone();
+    Taken { id, spec: action.spec.clone(), decl, is_shard: true }
 }

@@ -3,11 +3,10 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
-use std::time::Instant;
 
 use callsheet_worker::error::{Error, Result};
 
-use super::queue::{NewTask, Shape, TaskId};
+use super::queue::{Moment, NewTask, Shape, TaskId};
 use crate::run::action::Action;
 use crate::run::executor::ActionId;
 use crate::run::rows::{Piece, Planned, Rate, RowPlan, Shard, ShardPart};
@@ -19,7 +18,7 @@ const PATIENCE: f64 = 4.0;
 /// Row-wise actions that are not over.
 pub(super) struct RowActions<'a> {
     /// Actions whose rows must be looked up, from a moment on.
-    pub to_plan: VecDeque<(Instant, ActionId, Shape, Box<Action<'a>>)>,
+    pub to_plan: VecDeque<(Moment, ActionId, Shape, Box<Action<'a>>)>,
     pub open: BTreeMap<ActionId, RowAction<'a>>,
     pub threads: usize,
     pub samples: usize,
@@ -33,7 +32,7 @@ pub(super) struct RowAction<'a> {
     pub spec: Arc<TaskSpec>,
     pub shape: Shape,
     pub plan: Box<RowPlan>,
-    pub began: Instant,
+    pub began: Moment,
     pub is_started: bool,
     pub shards: BTreeMap<TaskId, Piece>,
     /// Missing rows that are in no shard.
@@ -69,9 +68,10 @@ impl RowActions<'_> {
 
 impl RowAction<'_> {
     /// Returns true while samples decide how the rows that are left are cut. Few samples take longer than they should.
-    pub(super) fn waits_for_samples(&self, job_seconds: f64) -> bool {
+    pub(super) fn waits_for_samples(&self, now: Moment, job_seconds: f64) -> bool {
         let has_samples = self.shards.values().any(Piece::is_sample);
-        has_samples && (self.rate.is_none() || self.began.elapsed().as_secs_f64() < PATIENCE * job_seconds)
+        has_samples
+            && (self.rate.is_none() || now.saturating_sub(self.began).as_secs_f64() < PATIENCE * job_seconds)
     }
 
     pub(super) fn task(&self, seconds: Option<f64>) -> NewTask {

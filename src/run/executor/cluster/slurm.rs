@@ -56,6 +56,22 @@ pub(super) enum End {
     Now,
 }
 
+impl End {
+    /// Options of each call of scancel.
+    fn words(self) -> &'static [&'static [&'static str]] {
+        match self {
+            // The shell of a job passes no signal on: it is replaced by callsheet.
+            Self::Clean => &[&["--quiet", "--state=PENDING"], &["--quiet", "--batch", "--signal=TERM"]],
+            Self::Now => &[&["--quiet"]],
+        }
+    }
+
+    /// Number of calls of scancel.
+    pub(super) fn calls(self) -> u32 {
+        self.words().len() as u32
+    }
+}
+
 /// A job, as Slurm lists it.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Listed {
@@ -244,12 +260,7 @@ pub(super) fn end(arrays: &[String], how: End) -> Result<()> {
     if arrays.is_empty() {
         return Ok(());
     }
-    let calls: &[&[&str]] = match how {
-        // The shell of a job passes no signal on: it is replaced by callsheet.
-        End::Clean => &[&["--quiet", "--state=PENDING"], &["--quiet", "--batch", "--signal=TERM"]],
-        End::Now => &[&["--quiet"]],
-    };
-    for words in calls {
+    for words in how.words() {
         let words: Vec<String> =
             words.iter().map(|word| (*word).to_owned()).chain(arrays.iter().cloned()).collect();
         // A job may have ended already.

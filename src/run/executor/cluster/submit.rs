@@ -1,29 +1,31 @@
 //! Submission of tasks as arrays of jobs.
 
 use std::collections::BTreeMap;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use callsheet_worker::error::Result;
 use callsheet_worker::protocol::{Level, WorkerEvent};
 
-use super::batch;
 use super::errors::copy_of;
 use super::poller::{Poller, Sent, TRY_AGAIN};
 use super::queue::Submission;
-use super::slurm::{self, Array, Refusal};
+use super::site::Site;
+use super::slurm::Refusal;
 use crate::run::executor::Update;
-use crate::run::task::{Engine, Task};
+use crate::run::task::Task;
 
 /// Longest pause between two tries of a refused submission.
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 
-impl<'s, 'a: 's> Poller<'s, 'a> {
+impl<'a, S: Site<'a>> Poller<'a, S> {
     /// Submits the tasks that wait.
     pub(super) fn submit(&mut self) -> Result<()> {
-        if self.stopping.is_some() || Instant::now() < self.next.0 {
+        if self.stopping.is_some() || self.site.now() < self.next.0 {
             return Ok(());
         }
-        for submission in self.queue.submissions() {
+        let most = self.calls.left(self.site.now());
+        for submission in self.queue.submissions(most as usize) {
+            self.calls.made(self.site.now(), 1);
             self.send(submission)?;
         }
         Ok(())
@@ -31,7 +33,7 @@ impl<'s, 'a: 's> Poller<'s, 'a> {
 
     /// Submits an array. Its files are written first.
     fn send(&mut self, submission: Submission) -> Result<()> {
-        let name = format!("cs-{:08x}{}", fingerprint(&self.run.id), self.count);
+        let name = format!("cs-{:08x}{}", fingerprint(&self.run), self.count);
         self.count += 1;
         let tasks = |tasks: &Vec<u64>| {
             let task = |task: &u64| {
@@ -41,16 +43,8 @@ impl<'s, 'a: 's> Poller<'s, 'a> {
             tasks.iter().filter_map(task).collect()
         };
         let specs: Vec<Vec<Task>> = submission.jobs.iter().map(tasks).collect();
-        let engine = match &self.engine {
-            Some(engine) => engine.clone(),
-            None => self.engine.insert(Engine::this()?).clone(),
-        };
-        let dir = batch::write(self.run, engine, &name, &specs)?;
-        let words = ["job", &dir.0.to_string_lossy()].map(str::to_owned);
-        let script = batch::script(self.run.project, self.decl, &dir.0, &words)?;
-        let jobs = submission.jobs.len();
-        let array = Array { name: &name, jobs, shape: &submission.shape, folder: &dir.0, script };
-        let array = match slurm::start(self.decl, &array) {
+        let (dir, started) = self.site.submit(&name, &submission.shape, &specs)?;
+        let array = match started {
             Ok(id) => {
                 self.next.1 = TRY_AGAIN;
                 Some(id)
@@ -66,9 +60,11 @@ impl<'s, 'a: 's> Poller<'s, 'a> {
                     &submission,
                     &format!("Slurm does not accept jobs now and is asked again: {reason}"),
                 );
-                self.next = (Instant::now() + self.next.1, (self.next.1 * 2).min(LONGEST_PAUSE));
-                if slurm::list(std::slice::from_ref(&name))?.is_some_and(|listed| listed.is_empty()) {
+                self.next = (self.site.now() + self.next.1, (self.next.1 * 2).min(LONGEST_PAUSE));
+                self.calls.made(self.site.now(), 1);
+                if self.site.list(std::slice::from_ref(&name))?.is_some_and(|listed| listed.is_empty()) {
                     self.queue.refused(submission.batch);
+                    self.doubtful.insert(name);
                     return Ok(());
                 }
                 // The answer may have been lost: the next listings decide.
@@ -76,7 +72,7 @@ impl<'s, 'a: 's> Poller<'s, 'a> {
             }
         };
         let jobs = submission.jobs.into_iter().map(|tasks| tasks.into_iter().map(Some).collect()).collect();
-        let (read, since) = (BTreeMap::new(), Instant::now());
+        let (read, since) = (BTreeMap::new(), self.site.now());
         let sent = Sent { name, dir, array, jobs, read, since, is_adopted: false };
         self.sent.insert(submission.batch, sent);
         Ok(())

@@ -6,31 +6,46 @@ use callsheet_worker::error::Result;
 
 use super::errors::error_of;
 use super::poller::{Poller, Sent};
-use super::queue::{BatchId, JobEnd, JobState, LostTask, TaskId};
+use super::queue::{BatchId, JobEnd, JobState, LostTask, Moment, TaskId};
 use super::reasons::in_words;
-use super::slurm::{self, Listed, States};
+use super::site::Site;
+use super::slurm::{Listed, States};
 use crate::run::executor::{ActionId, Outcome, Update};
-use crate::run::task::JobDir;
 use std::time::Duration;
 
 /// Age of a submission from which the cluster must list it.
 const LISTED_AFTER: Duration = Duration::from_secs(10);
 
-impl<'s, 'a: 's> Poller<'s, 'a> {
+impl<'a, S: Site<'a>> Poller<'a, S> {
     /// Lists all jobs of this run, and looks for those that ended without a word.
     pub(super) fn list(&mut self) -> Result<()> {
-        let names: Vec<String> = self.sent.values().map(|sent| sent.name.clone()).collect();
+        let names = self.sent.values().map(|sent| &sent.name).chain(&self.doubtful);
+        let names: Vec<String> = names.cloned().collect();
         if names.is_empty() {
             return Ok(());
         }
-        let Some(listed) = slurm::list(&names)? else { return Ok(()) };
+        let Some(listed) = self.site.list(&names)? else { return Ok(()) };
         for sent in self.sent.values_mut().filter(|sent| sent.array.is_none()) {
             sent.array = listed.iter().find(|job| job.name == sent.name).map(|job| job.array.clone());
         }
+        // A listing may be older than a submission: its tasks were submitted again.
+        let doubtful = listed.iter().filter(|job| job.state.is_live() && self.doubtful.contains(&job.name));
+        let found: BTreeMap<String, String> =
+            doubtful.map(|job| (job.name.clone(), job.array.clone())).collect();
+        self.doubtful.retain(|name| !found.contains_key(name));
+        self.unneeded.extend(found.into_values());
         self.explain(&listed);
-        let (states, now) = (States::new(&listed), self.clock.elapsed());
-        let (sent, queue) = (&self.sent, &mut self.queue);
-        let state = |batch: BatchId, index: usize| state_of(sent.get(&batch)?, index, &states);
+        let (states, now) = (States::new(&listed), self.site.now());
+        let (site, sent, queue) = (&self.site, &self.sent, &mut self.queue);
+        let state = |batch: BatchId, index: usize| {
+            let sent = sent.get(&batch)?;
+            Some(match state_of(sent, index, &states, now)? {
+                JobState::Ended(JobEnd::Exited) if site.has_output(&sent.dir, index) => {
+                    JobState::Ended(JobEnd::Failed)
+                }
+                state => state,
+            })
+        };
         if self.stopping.is_some() {
             // Jobs that never began, and jobs that were killed, have no news.
             let has_ended = |(batch, index, _): &(BatchId, usize, &[TaskId])| {
@@ -41,13 +56,8 @@ impl<'s, 'a: 's> Poller<'s, 'a> {
             gone.into_iter().for_each(|task| self.end_task(task, || Ok(Outcome::Stopped)));
             return Ok(());
         }
-        let places = queue.open_jobs().filter_map(|(batch, index, tasks)| {
-            let dir = &sent.get(&batch)?.dir;
-            Some(tasks.iter().map(move |task| (*task, (dir.clone(), index))).collect::<Vec<_>>())
-        });
-        let places: BTreeMap<TaskId, (JobDir, usize)> = places.flatten().collect();
         for lost in queue.listed(now, state) {
-            self.lose(lost, places.get(&lost.task));
+            self.lose(lost);
         }
         Ok(())
     }
@@ -55,8 +65,10 @@ impl<'s, 'a: 's> Poller<'s, 'a> {
     /// Reports for each action why its jobs wait, whenever the reason changes. One that has a running job does not wait.
     fn explain(&mut self, listed: &[Listed]) {
         let mut reasons: BTreeMap<ActionId, Option<&str>> = BTreeMap::new();
+        let by_name: BTreeMap<&str, &Sent> =
+            self.sent.values().map(|sent| (sent.name.as_str(), sent)).collect();
         for job in listed {
-            let Some(sent) = self.sent.values().find(|sent| sent.name == job.name) else { continue };
+            let Some(sent) = by_name.get(job.name.as_str()) else { continue };
             let Some(index) = job.index else { continue };
             let tasks = sent.jobs.get(index).into_iter().flatten().flatten();
             for taken in tasks.filter_map(|task| self.tasks.get(task)) {
@@ -82,9 +94,11 @@ impl<'s, 'a: 's> Poller<'s, 'a> {
     }
 
     /// Reports a task whose job ended without a word.
-    fn lose(&mut self, lost: LostTask, place: Option<&(JobDir, usize)>) {
+    fn lose(&mut self, lost: LostTask) {
         let Some(taken) = self.tasks.get(&lost.task) else { return };
-        let error = error_of(self.decl, lost.end, place);
+        let (batch, index) = lost.job;
+        let place = self.sent.get(&batch).map(|sent| (sent.dir.clone(), index));
+        let error = error_of(self.decl, lost.end, place.as_ref());
         if lost.again {
             self.tell(taken.id, Update::Retry(error, Duration::ZERO));
         } else {
@@ -94,7 +108,8 @@ impl<'s, 'a: 's> Poller<'s, 'a> {
 }
 
 /// State of a job of a submission; `None` if the cluster need not list it yet.
-fn state_of(sent: &Sent, index: usize, states: &States) -> Option<JobState> {
-    let unknown = || (sent.since.elapsed() > LISTED_AFTER).then_some(JobState::Ended(JobEnd::Unknown));
+fn state_of(sent: &Sent, index: usize, states: &States, now: Moment) -> Option<JobState> {
+    let unknown =
+        || (now.saturating_sub(sent.since) > LISTED_AFTER).then_some(JobState::Ended(JobEnd::Unknown));
     states.get(&sent.name, index).or_else(unknown)
 }

@@ -1,0 +1,191 @@
+//! Executor that performs the actions of a run on a simulated cluster, in virtual time.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::rc::Rc;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::time::Duration;
+
+use callsheet_worker::error::Result;
+
+use super::cluster::SimulatedCluster;
+use crate::declare::{ClassDecl, ExecutorDecl, ExecutorKind, ResourcesDecl};
+use crate::run::context::Run;
+use crate::run::executor::cluster::poller::{Known, Order, Poller};
+use crate::run::executor::cluster::queue::Moment;
+use crate::run::executor::cluster::shape;
+use crate::run::executor::share::Share;
+use crate::run::executor::{ActionId, Executor, News, Outcome, ReadyQueue, Stop, Update};
+
+/// Virtual time after which a run that has not ended never does.
+const NEVER: Duration = Duration::from_hours(24 * 30);
+
+/// Simulated cluster and store, as a poller sees them.
+pub(in crate::run) struct SimulatedSite<'a> {
+    pub(super) run: &'a Run<'a>,
+    pub(super) cluster: SimulatedCluster,
+    pub(super) news: Sender<News>,
+    /// Positions of stages by name.
+    pub(super) positions: BTreeMap<&'a str, usize>,
+    /// Number of rows of each row-wise action.
+    pub(super) rows: usize,
+    /// Number of rows that were missing when tables were assembled.
+    pub(super) unfinished: usize,
+}
+
+/// What a simulated run did.
+#[derive(Default)]
+pub(in crate::run) struct Report {
+    /// Number of ends of each action.
+    pub ends: BTreeMap<ActionId, u32>,
+    /// Number of actions that were stopped.
+    pub stopped: usize,
+    /// Largest numbers of tasks and of submissions at one time.
+    pub most_tasks: usize,
+    pub most_sent: usize,
+    /// Number of tasks that the poller still knows at the end.
+    pub left: usize,
+    /// Rows that were missing when tables were assembled.
+    pub unfinished: usize,
+    /// The cluster after the run.
+    pub cluster: Option<SimulatedCluster>,
+}
+
+/// Events of a simulated run that do not come from the cluster.
+#[derive(Clone, Copy, Debug, Default)]
+pub(in crate::run) struct Course {
+    /// Time at which the user stops the run.
+    pub interrupt: Option<Moment>,
+    /// Time at which the engine is killed.
+    pub kill: Option<Moment>,
+}
+
+/// Executor in virtual time.
+pub(in crate::run) struct SimulatedExecutor<'a> {
+    /// Taken away at the end.
+    poller: Option<Poller<'a, SimulatedSite<'a>>>,
+    receiver: Receiver<News>,
+    decl: &'a ExecutorDecl,
+    course: Course,
+    report: Rc<RefCell<Report>>,
+}
+
+/// Executor of simulations.
+pub(in crate::run) fn lab(max_jobs: u32) -> ExecutorDecl {
+    ExecutorDecl {
+        name: "lab".to_owned(),
+        kind: ExecutorKind::Slurm,
+        store: None,
+        account: None,
+        qos: None,
+        setup: Vec::new(),
+        wrap: Vec::new(),
+        options: Vec::new(),
+        program: None,
+        max_jobs,
+        job_time: Duration::from_secs(300),
+        classes: vec![ClassDecl::default()],
+    }
+}
+
+impl<'a> SimulatedExecutor<'a> {
+    pub(in crate::run) fn new(
+        run: &'a Run<'a>,
+        decl: &'a ExecutorDecl,
+        known: Known<'a>,
+        cluster: SimulatedCluster,
+        rows: usize,
+        course: Course,
+        report: Rc<RefCell<Report>>,
+    ) -> Self {
+        let (sender, receiver) = channel();
+        let names = run.plan.stages.iter().enumerate();
+        let positions = names.map(|(position, stage)| (stage.name.as_str(), position)).collect();
+        let site = SimulatedSite { run, cluster, news: sender.clone(), positions, rows, unfinished: 0 };
+        let poller = Poller::new(site, run.id.clone(), decl, sender, known);
+        Self { poller: Some(poller), receiver, decl, course, report }
+    }
+
+    fn poller(&mut self) -> &mut Poller<'a, SimulatedSite<'a>> {
+        self.poller.as_mut().expect("a poller until the end")
+    }
+
+    /// Lets time pass until the poller looks again.
+    fn look(&mut self) {
+        let poller = self.poller();
+        poller.site.cluster.advance(poller.pause);
+        poller.look().expect("a cluster that works");
+        let (tasks, sent) = (poller.tasks.len(), poller.sent.len());
+        let mut report = self.report.borrow_mut();
+        report.most_tasks = report.most_tasks.max(tasks);
+        report.most_sent = report.most_sent.max(sent);
+    }
+}
+
+impl<'a> Executor<'a> for SimulatedExecutor<'a> {
+    fn class(&self, stage: &str, wanted: &ResourcesDecl) -> Result<()> {
+        shape(self.decl, stage, wanted).map(drop)
+    }
+
+    fn offer(&mut self, ready: &mut ReadyQueue<'_, 'a>) -> Result<()> {
+        for (at, wanted) in ready.waiting() {
+            let shape = shape(self.decl, "", wanted)?;
+            let Some(action) = ready.take(at, Share::default()) else { continue };
+            let poller = self.poller();
+            // A run that was killed may have recorded the result.
+            match poller.site.cluster.results.heads.get(&action.key.digest()) {
+                Some(head) => {
+                    let outcome = Ok(Outcome::Taken(head.clone()));
+                    let _ = poller.site.news.send(News::Update(at.1, Update::Ended(outcome)));
+                }
+                None => poller.obey(Order::Take(at.1, shape, Box::new(action))),
+            }
+        }
+        Ok(())
+    }
+
+    fn next(&mut self, timeout: Option<Duration>) -> Option<News> {
+        loop {
+            let now = self.poller().site.cluster.now;
+            if self.course.kill.is_some_and(|at| at <= now) {
+                return None;
+            }
+            if self.course.interrupt.is_some_and(|at| at <= now) {
+                self.course.interrupt = None;
+                return Some(News::Interrupt);
+            }
+            if let Ok(news) = self.receiver.try_recv() {
+                if let News::Update(id, Update::Ended(outcome)) = &news {
+                    let mut report = self.report.borrow_mut();
+                    *report.ends.entry(*id).or_default() += 1;
+                    report.stopped += usize::from(matches!(outcome, Ok(Outcome::Stopped)));
+                }
+                return Some(news);
+            }
+            if timeout.is_some() {
+                return None;
+            }
+            assert!(now < NEVER, "the run does not end: {} tasks are left", self.poller().tasks.len());
+            self.look();
+        }
+    }
+
+    fn release(&mut self, _action: ActionId) {}
+
+    fn stop(&mut self, how: Stop) {
+        self.poller().obey(Order::Stop(how));
+    }
+}
+
+impl Drop for SimulatedExecutor<'_> {
+    fn drop(&mut self) {
+        let mut poller = self.poller.take().expect("a poller until the end");
+        if self.course.kill.is_none() {
+            poller.close();
+        }
+        let mut report = self.report.borrow_mut();
+        report.left = poller.tasks.len();
+        report.unfinished = poller.site.unfinished;
+        report.cluster = Some(poller.site.cluster);
+    }
+}
