@@ -1,4 +1,5 @@
-"""Measures runs on a Slurm of two nodes with eight CPUs each on this machine, next to a plain array of jobs.
+"""Measures runs on a Slurm of two nodes with eight CPUs each on this machine, next to a plain array of jobs. With `--scale`,
+measures how the engine's time and memory grow with the number of rows instead.
 
 Needs `apt-get install --no-install-recommends slurm-wlm munge`, and target/release/callsheet (`make build`).
 """
@@ -29,11 +30,12 @@ doc = "Number"
 """
 
 ROWS = """import json, sys, time
+SECONDS = 0.01
 request = json.load(open(sys.argv[1]))
 rows = [json.loads(line) for line in open(request["inputs"]["items"]["paths"][0])]
 with open(request["outputs"]["doubles"], "w") as out:
     for row in rows:
-        time.sleep(0.01)
+        time.sleep(SECONDS)
         print(json.dumps({"name": row["name"], "double": 2 * row["value"]}), file=out)
 """
 
@@ -68,7 +70,7 @@ def project(folder: pathlib.Path, pipeline: str) -> None:
     (folder / "pipelines/main.toml").write_text(pipeline)
 
 
-def rows_project(folder: pathlib.Path) -> None:
+def rows_project(folder: pathlib.Path, count: int = 10_000, seconds: float = 0.01) -> None:
     pipeline = (
         'summary = "Rows"\n[sources.items]\npath = "data/raw/items.csv"\n'
         '[stages.double]\ninputs.items = "items"\n'
@@ -77,10 +79,10 @@ def rows_project(folder: pathlib.Path) -> None:
     stage = folder / "stages/double"
     stage.mkdir(parents=True)
     (stage / "stage.toml").write_text(ROW_STAGE)
-    (stage / "double.py").write_text(ROWS)
+    (stage / "double.py").write_text(ROWS.replace("SECONDS = 0.01", f"SECONDS = {seconds}"))
     raw = folder / "data/raw"
     raw.mkdir(parents=True)
-    (raw / "items.csv").write_text("name,value\n" + "".join(f"item{n:05},{n}\n" for n in range(10_000)))
+    (raw / "items.csv").write_text("name,value\n" + "".join(f"item{n:07},{n}\n" for n in range(count)))
 
 
 def stages_project(folder: pathlib.Path, count: int) -> None:
@@ -117,12 +119,36 @@ def median(values: list[float]) -> float:
     return sorted(values)[len(values) // 2]
 
 
+def scale(environment: dict[str, str]) -> None:
+    print("| rows | seconds | engine's CPU seconds | engine's memory, MB | jobs | files of submissions, MB |")
+    print("|---|---|---|---|---|---|")
+    for count in [10_000, 100_000, 1_000_000]:
+        with tempfile.TemporaryDirectory() as name:
+            folder = pathlib.Path(name)
+            rows_project(folder, count, 0.0)
+            began = time.monotonic()
+            engine = subprocess.Popen(
+                [PROGRAM, "run", "-p", "main", "--on", "lab"], cwd=folder, env=environment, stderr=subprocess.DEVNULL
+            )
+            _, status, usage = os.wait4(engine.pid, 0)
+            seconds = time.monotonic() - began
+            if status != 0:
+                sys.exit(f"the run of {count} rows failed")
+            tasks = list((folder / "data/store/runs").glob("*/jobs/*/tasks-*.json"))
+            size = sum(path.stat().st_size for path in tasks) / 1e6
+            cpu = usage.ru_utime + usage.ru_stime
+            memory = usage.ru_maxrss // 1024
+            print(f"| {count} | {seconds:.0f} | {cpu:.1f} | {memory} | {len(tasks)} | {size:.0f} |", flush=True)
+
+
 def main() -> None:
     cluster = pathlib.Path(tempfile.mkdtemp(prefix="cs"))
     scripts = ROOT / "tests/slurm"
     subprocess.run(["bash", scripts / "up.sh", cluster], env={**os.environ, "SLURM_CPUS": "8"}, check=True)
     environment = {**os.environ, "SLURM_CONF": str(cluster / "slurm.conf"), "PATH": os.environ["PATH"] + ":/usr/sbin"}
     try:
+        if "--scale" in sys.argv:
+            return scale(environment)
         rows, ours, plain = [], [], []
         for number in range(ROUNDS):
             with tempfile.TemporaryDirectory() as folder:

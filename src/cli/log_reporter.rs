@@ -63,6 +63,8 @@ impl<'a> LogReporter<'a> {
 
     /// Returns the lines for an event without progress, which a terminal shows in another way.
     pub(super) fn report_to_terminal(&mut self, event: &Event) -> Vec<String> {
+        let began = |stage: &str| self.overview.tasks.contains_key(stage);
+        let has_begun = matches!(event, Event::Stopped { stage } if began(stage));
         self.overview.follow(event);
         let mut lines = Vec::new();
         match event {
@@ -79,9 +81,15 @@ impl<'a> LogReporter<'a> {
                 let first = message.lines().next().unwrap_or_default();
                 lines.push(format!("{stage}: failed, retrying in {}: {first}", human_seconds(*seconds)));
             }
+            Event::Stopping { .. } if self.overview.tasks.is_empty() => {
+                lines.push("stopping (another Ctrl-C ends the run immediately)".to_owned());
+            }
             Event::Stopping { .. } => {
                 let stages = counted(self.overview.tasks.len() as u64, "running stage");
                 lines.push(format!("stopping {stages} (another Ctrl-C kills the workers)"));
+            }
+            Event::Stopped { stage } if !has_begun => {
+                lines.push(format!("{stage}: stopped before it started"))
             }
             Event::Stopped { stage } => {
                 lines.push(format!(

@@ -30,6 +30,13 @@ use crate::store::{Claim, LockName, Object, Provenance, Scratch, Store, Watch, c
 /// Pause before the first retry; each further pause is twice as long as the one before.
 const BACK_OFF: Duration = Duration::from_secs(1);
 
+/// Longest time between two looks at whether the run is being stopped.
+const LOOK: Duration = Duration::from_millis(50);
+
+/// Time for which a job waits for a signal of the cluster after its worker has failed, and after it has succeeded.
+const NOTICE: Duration = Duration::from_millis(500);
+const NOTICE_OF_SUCCESS: Duration = Duration::from_millis(5);
+
 /// Shortest time between two reports of the progress of another run.
 const REPORT_EVERY: Duration = Duration::from_secs(10);
 
@@ -126,6 +133,10 @@ impl Action<'_> {
         let mut attempt = 0;
         loop {
             let ended = once(say);
+            if place.is_job {
+                // A cluster sends its signals to all processes of a job: a worker may end before this process knows why.
+                sleep(if ended.is_ok() { NOTICE_OF_SUCCESS } else { NOTICE }, &place.supervisor);
+            }
             // A worker that was asked to end may exit with success although its output is incomplete.
             if place.supervisor.stopping() {
                 return Ok(None);
@@ -294,7 +305,7 @@ pub(super) fn wait_unless_stopped<'a>(
             told = Some((who.to_owned(), Instant::now()));
             say(Update::Waiting(who.to_owned()));
         }
-        place.waits && !place.supervisor.stopping()
+        !place.is_job && !place.supervisor.stopping()
     }
 }
 
@@ -302,7 +313,7 @@ pub(super) fn wait_unless_stopped<'a>(
 fn sleep(pause: Duration, supervisor: &ProcessSupervisor) -> bool {
     let clock = Instant::now();
     while clock.elapsed() < pause && !supervisor.stopping() {
-        thread::sleep(Duration::from_millis(50));
+        thread::sleep(pause.saturating_sub(clock.elapsed()).min(LOOK));
     }
     !supervisor.stopping()
 }

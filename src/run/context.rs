@@ -53,7 +53,7 @@ impl Run<'_> {
             None => RunSandbox::new(project, store, &self.id, revision(project))?,
             Some(job) => {
                 let mut made = RunSandbox::new(project, store, &job.id, job.revision.clone())?;
-                made.waits = false;
+                made.is_job = true;
                 made
             }
         };

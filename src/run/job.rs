@@ -95,7 +95,7 @@ pub fn perform_job(dir: &Path, node: &NodeResources, signals: Receiver<JobSignal
     })?;
     if !unfinished.is_empty() && !requeue(node) {
         for task in unfinished {
-            news.tell(&TaskNews { task, update: TaskUpdate::Ended(TaskEnd::OutOfTime) })?;
+            news.write(&TaskNews { task, update: TaskUpdate::Ended(TaskEnd::OutOfTime) })?;
         }
     }
     news.end()
@@ -113,9 +113,14 @@ fn perform_all(
 ) -> Result<Vec<usize>> {
     let (count, mut has_advanced) = (tasks.len(), false);
     let over = dir.over_tasks(node.index);
+    let signal = || *first.lock().unwrap_or_else(PoisonError::into_inner);
     for (number, task) in tasks.into_iter().enumerate().filter(|(number, _)| !over.contains(number)) {
-        let end = perform(run, (number, task), node, |update| news.tell(&TaskNews { task: number, update }));
-        let is_time_up = *first.lock().unwrap_or_else(PoisonError::into_inner) == Some(JobSignal::TimeIsUp);
+        if signal() == Some(JobSignal::Stop) {
+            news.write(&TaskNews { task: number, update: TaskUpdate::Ended(TaskEnd::Stopped) })?;
+            continue;
+        }
+        let end = perform(run, (number, task), node, |update| news.write(&TaskNews { task: number, update }));
+        let is_time_up = signal() == Some(JobSignal::TimeIsUp);
         let end = match end {
             Performed::Over(end) => {
                 has_advanced = true;
@@ -127,9 +132,12 @@ fn perform_all(
             Performed::Stopped { .. } if is_time_up => TaskEnd::Failed(TaskError::from(&no_checkpoint())),
             Performed::Stopped { .. } => TaskEnd::Stopped,
         };
-        news.tell(&TaskNews { task: number, update: TaskUpdate::Ended(end) })?;
-        // Without the mark, the task is only performed again.
-        let _ = fs::File::create(dir.over().join(format!("{}-{number}", node.index)));
+        let is_over = !matches!(end, TaskEnd::Stopped);
+        news.write(&TaskNews { task: number, update: TaskUpdate::Ended(end) })?;
+        if is_over {
+            // Without the mark, the task is only performed again.
+            let _ = fs::File::create(dir.over().join(format!("{}-{number}", node.index)));
+        }
         if is_time_up {
             return Ok((number + 1..count).filter(|number| !over.contains(number)).collect());
         }
@@ -171,25 +179,25 @@ fn perform(
     run: &Run,
     (number, task): (usize, Task),
     node: &NodeResources,
-    tell: impl Fn(TaskUpdate) -> Result<()>,
+    write: impl Fn(TaskUpdate) -> Result<()>,
 ) -> Performed {
     let Task { action, shard } = task;
     let outcome = action.stage().and_then(|stage| {
         let mut action = Arc::unwrap_or_clone(action).action(&stage, node.cpus, node.gpus.clone());
         action.log_suffix = shard.is_some().then(|| format!("{OF_JOB}{}-{number}", node.job));
         match shard {
-            Some(shard) => perform_shard(run, &action, &shard, tell),
-            None => perform_whole(run, &action, tell),
+            Some(shard) => perform_shard(run, &action, &shard, write),
+            None => perform_whole(run, &action, write),
         }
     });
     outcome.unwrap_or_else(|error| Performed::Over(TaskEnd::Failed(TaskError::from(&error))))
 }
 
-fn perform_whole(run: &Run, action: &Action, tell: impl Fn(TaskUpdate) -> Result<()>) -> Result<Performed> {
+fn perform_whole(run: &Run, action: &Action, write: impl Fn(TaskUpdate) -> Result<()>) -> Result<Performed> {
     let mut leased = None;
     let outcome = action.perform(run, |update| match update {
         Update::Waiting(holder) => leased = Some(holder),
-        update => pass_on(update, &tell),
+        update => pass_on(update, &write),
     })?;
     Ok(match outcome {
         Outcome::Taken(head) => Performed::Over(TaskEnd::Taken(head)),
@@ -206,19 +214,19 @@ fn perform_shard(
     run: &Run,
     action: &Action,
     shard: &Shard,
-    tell: impl Fn(TaskUpdate) -> Result<()>,
+    write: impl Fn(TaskUpdate) -> Result<()>,
 ) -> Result<Performed> {
     let mut advanced = false;
-    let mut say = |update| pass_on(update, &tell);
+    let mut say = |update| pass_on(update, &write);
     let is_over = action.perform_shard(run, shard, &mut say, |part| {
         advanced |= part.computed > 0;
-        tell(TaskUpdate::Part(part))
+        write(TaskUpdate::Part(part))
     })?;
     Ok(if is_over { Performed::Over(TaskEnd::Shard) } else { Performed::Stopped { advanced } })
 }
 
 /// Writes an update as news.
-fn pass_on(update: Update, tell: impl Fn(TaskUpdate) -> Result<()>) {
+fn pass_on(update: Update, write: impl Fn(TaskUpdate) -> Result<()>) {
     let news = match update {
         Update::Started { resumes } => TaskUpdate::Started(resumes),
         Update::Rows { missing, of } => TaskUpdate::Rows { missing, of },
@@ -227,7 +235,7 @@ fn pass_on(update: Update, tell: impl Fn(TaskUpdate) -> Result<()>) {
         Update::Waiting(_) | Update::Queued(_) | Update::Released | Update::Ended(_) => return,
     };
     // Progress that cannot be written does not stop the work.
-    let _ = tell(news);
+    let _ = write(news);
 }
 
 fn stopping(run: &Run) -> bool {

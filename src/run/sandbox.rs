@@ -22,8 +22,8 @@ pub(super) struct RunSandbox {
     pub supervisor: ProcessSupervisor,
     /// Id of the process that starts the workers: of the run or, on a cluster, of a job.
     pub id: String,
-    /// True if actions wait for other runs; a job on a cluster ends instead.
-    pub waits: bool,
+    /// True in a job on a cluster. It does not wait for other runs: it ends instead.
+    pub is_job: bool,
     /// Folder that workers write to, on the store's file system.
     pub staging: Staging,
     /// Git revision of the project, with `+` if tracked files were changed; `None` without git.
@@ -62,7 +62,7 @@ impl RunSandbox {
         Ok(Self {
             supervisor,
             id: id.to_owned(),
-            waits: true,
+            is_job: false,
             staging,
             revision,
             confines,

@@ -4,6 +4,6 @@ mod news;
 mod own;
 mod spec;
 
-pub(super) use news::{NewsFile, NewsWriter, TaskEnd, TaskError, TaskNews, TaskUpdate, list_news};
+pub(super) use news::{NewsWriter, TaskEnd, TaskError, TaskNews, TaskUpdate, list_news};
 pub(super) use own::{check_engine, check_owner, read_own};
 pub(super) use spec::{Engine, FORMAT, JobDir, JobSpec, Task, TaskSpec};

@@ -133,7 +133,7 @@ impl NewsWriter {
     ///
     /// # Errors
     /// Returns an error if the end of a task cannot be written.
-    pub(in crate::run) fn tell(&self, news: &TaskNews) -> Result<()> {
+    pub(in crate::run) fn write(&self, news: &TaskNews) -> Result<()> {
         let mut state = self.shared.state.lock().unwrap_or_else(PoisonError::into_inner);
         state.text.extend(serde_json::to_vec(news).expect("news are plain data"));
         state.text.push(b'\n');
@@ -231,10 +231,11 @@ impl NewsFile {
         (self.index, self.attempt.clone())
     }
 
-    /// Reads its news. A file appears complete, so that a malformed line means another version.
-    pub(in crate::run) fn read(&self) -> Vec<TaskNews> {
-        let text = fs::read_to_string(&self.path).unwrap_or_default();
-        text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
+    /// Reads its news; `None` if the file cannot be read, for example because its content is not visible yet. A file appears
+    /// complete, so that a malformed line means another version.
+    pub(in crate::run) fn read(&self) -> Option<Vec<TaskNews>> {
+        let text = fs::read_to_string(&self.path).ok()?;
+        Some(text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect())
     }
 }
 

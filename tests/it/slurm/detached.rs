@@ -4,25 +4,9 @@ use std::io::{BufRead, BufReader};
 use std::time::{Duration, Instant};
 
 use super::cluster::Cluster;
-use super::minimal;
+use super::layers;
 use super::time::{running, training};
-use crate::support::{MAIN, Project, until};
-
-/// A pipeline of three stages, one after another, of some seconds each.
-fn layers() -> Project {
-    let project = minimal();
-    project.write(
-        "pipelines/main.toml",
-        "summary = \"Copies\"\n[sources.texts]\npath = \"data/raw/*.txt\"\n[stages.copy]\ninputs.texts = \"texts\"\n\
-         [stages.second]\nuse = \"next\"\ninputs.text = \"copy.copy\"\n\
-         [stages.third]\nuse = \"next\"\ninputs.text = \"second.copy\"\n",
-    );
-    let stage = project.read("stages/copy/stage.toml");
-    let stage = stage.replace("texts", "text").replace("\"files\"", "\"file\"");
-    project.write("stages/next/stage.toml", &stage);
-    project.write("stages/next/copy.sh", "sleep 2; cat \"$2\" > \"$1\"; echo x >> \"$1\"\n");
-    project
-}
+use crate::support::{MAIN, until};
 
 #[test]
 fn a_detached_run_finishes_without_a_process_here_and_attach_shows_it() {

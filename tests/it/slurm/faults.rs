@@ -10,7 +10,7 @@ use super::time::{interrupt, running};
 use crate::support::{MAIN, Project, until};
 
 /// A project with `count` instances of a stage whose script gets the path of its output and its number.
-fn instances(count: usize, script: &str) -> Project {
+pub(super) fn instances(count: usize, script: &str) -> Project {
     let project = minimal();
     let numbers: Vec<String> = (0..count).map(|n| n.to_string()).collect();
     project.write(
@@ -30,7 +30,7 @@ fn instances(count: usize, script: &str) -> Project {
     project
 }
 
-fn on_lab() -> Vec<&'static str> {
+pub(super) fn on_lab() -> Vec<&'static str> {
     [&["run", "--on", "lab"], &MAIN[..]].concat()
 }
 

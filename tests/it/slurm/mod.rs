@@ -5,6 +5,7 @@ mod detached;
 mod failures;
 mod faults;
 mod kills;
+mod limits;
 mod memory;
 mod rows;
 mod time;
@@ -18,6 +19,22 @@ use cluster::Cluster;
 fn minimal() -> Project {
     let project = Project::minimal();
     project.write("data/raw/a.txt", "a\n");
+    project
+}
+
+/// A pipeline of three stages, one after another, of some seconds each.
+pub(super) fn layers() -> Project {
+    let project = minimal();
+    project.write(
+        "pipelines/main.toml",
+        "summary = \"Copies\"\n[sources.texts]\npath = \"data/raw/*.txt\"\n[stages.copy]\ninputs.texts = \"texts\"\n\
+         [stages.second]\nuse = \"next\"\ninputs.text = \"copy.copy\"\n\
+         [stages.third]\nuse = \"next\"\ninputs.text = \"second.copy\"\n",
+    );
+    let stage = project.read("stages/copy/stage.toml");
+    let stage = stage.replace("texts", "text").replace("\"files\"", "\"file\"");
+    project.write("stages/next/stage.toml", &stage);
+    project.write("stages/next/copy.sh", "sleep 2; cat \"$2\" > \"$1\"; echo x >> \"$1\"\n");
     project
 }
 

@@ -79,7 +79,9 @@ pub(super) fn script(
     let environment = folder.join(ENVIRONMENT_FILE);
     write_file(&environment, &exports(project)?)?;
     let quoted = |path: &Path| shell_words::quote(&path.to_string_lossy()).into_owned();
-    let mut text = format!("#!/bin/sh\n. {}\ncd {}\n", quoted(&environment), quoted(&project.root));
+    // A shell that gets the signal which announces the end of the job's time must finish `setup`.
+    let mut text =
+        format!("#!/bin/sh\ntrap : USR2\n. {}\ncd {}\n", quoted(&environment), quoted(&project.root));
     for line in &decl.setup {
         text += &format!("{line}\n");
     }

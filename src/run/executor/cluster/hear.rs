@@ -4,9 +4,8 @@ use std::time::Duration;
 
 use callsheet_worker::protocol::WorkerEvent;
 
-use super::errors::error_of;
 use super::poller::Poller;
-use super::queue::{BatchId, JobEnd, TaskId};
+use super::queue::{BatchId, TaskId};
 use super::site::Site;
 use crate::run::executor::{Outcome, Update};
 use crate::run::task::{TaskEnd, TaskUpdate};
@@ -33,14 +32,14 @@ impl<'a, S: Site<'a>> Poller<'a, S> {
         let (id, is_shard) = (taken.id, taken.is_shard);
         match update {
             TaskUpdate::Started(_) if is_shard => self.shard_started(id),
-            TaskUpdate::Started(resumes) => self.tell(id, Update::Started { resumes }),
-            TaskUpdate::Rows { missing, of } => self.tell(id, Update::Rows { missing, of }),
+            TaskUpdate::Started(resumes) => self.report(id, Update::Started { resumes }),
+            TaskUpdate::Rows { missing, of } => self.report(id, Update::Rows { missing, of }),
             TaskUpdate::Part(part) => self.shard_part(id, task, part),
             // The progress of a row-wise action is that of all its shards.
             TaskUpdate::Worker(WorkerEvent::Progress { .. }) if is_shard => {}
-            TaskUpdate::Worker(event) => self.tell(id, Update::Worker(event)),
+            TaskUpdate::Worker(event) => self.report(id, Update::Worker(event)),
             TaskUpdate::Retry(error, seconds) => {
-                self.tell(id, Update::Retry(error.into(), Duration::from_secs_f64(seconds)));
+                self.report(id, Update::Retry(error.into(), Duration::from_secs_f64(seconds)));
             }
             TaskUpdate::Ended(end) => self.task_ended(task, job, end),
         }
@@ -55,10 +54,9 @@ impl<'a, S: Site<'a>> Poller<'a, S> {
             TaskEnd::Taken(head) => self.end(task, None, Ok(Outcome::Taken(head))),
             TaskEnd::Shard => self.end_shard(task, Ok(true)),
             TaskEnd::Failed(error) => self.end_task(task, || Err(error.into())),
-            // Without a stop of the run, somebody else has ended the job.
-            TaskEnd::Stopped if self.stopping.is_none() => {
-                self.end_task(task, || Err(error_of(self.decl, JobEnd::Cancelled, None)));
-            }
+            // Without a stop of the run, somebody else ends the job, or the cluster does in order to start it again: the
+            // listings decide.
+            TaskEnd::Stopped if self.stopping.is_none() => self.queue.stopped(job),
             TaskEnd::Stopped => self.end_task(task, || Ok(Outcome::Stopped)),
             TaskEnd::OutOfTime | TaskEnd::Leased(_) if self.stopping.is_some() => {
                 self.end_task(task, || Ok(Outcome::Stopped));
@@ -69,7 +67,7 @@ impl<'a, S: Site<'a>> Poller<'a, S> {
             TaskEnd::Leased(holder) => {
                 if let Some(id) = self.tasks.get(&task).map(|taken| taken.id) {
                     self.waits_for.insert(id, holder.clone());
-                    self.tell(id, Update::Waiting(holder));
+                    self.report(id, Update::Waiting(holder));
                 }
                 self.queue.leave(task);
                 self.leased.insert(task, self.site.now());

@@ -41,7 +41,7 @@ impl<'a, S: Site<'a>> Poller<'a, S> {
                 OtherWork::Held(holder) => {
                     let id = taken.id;
                     if self.waits_for.get(&id) != Some(&holder) {
-                        self.tell(id, Update::Waiting(holder.clone()));
+                        self.report(id, Update::Waiting(holder.clone()));
                         self.waits_for.insert(id, holder);
                     }
                 }

@@ -245,7 +245,7 @@ impl<'a, S: Site<'a>> Poller<'a, S> {
             Order::Take(id, shape, action) => match self.knows_live() {
                 Ok(true) => self.take(id, shape, action),
                 Ok(false) => self.early.push((id, shape, action)),
-                Err(error) => self.tell(id, Update::Ended(Err(error))),
+                Err(error) => self.report(id, Update::Ended(Err(error))),
             },
             Order::Stop(how) => self.stop(how),
         }
@@ -273,14 +273,14 @@ impl<'a, S: Site<'a>> Poller<'a, S> {
         self.tasks.insert(task, taken);
     }
 
-    pub(super) fn tell(&self, id: ActionId, update: Update) {
+    pub(super) fn report(&self, id: ActionId, update: Update) {
         let _ = self.news.send(News::Update(id, update));
     }
 
     /// Ends an action.
     pub(super) fn end(&mut self, task: TaskId, seconds: Option<f64>, outcome: Result<Outcome>) {
         if let Some(taken) = self.forget(task, seconds) {
-            self.tell(taken.id, Update::Ended(outcome));
+            self.report(taken.id, Update::Ended(outcome));
         }
     }
 
@@ -345,7 +345,7 @@ impl<'a, S: Site<'a>> Poller<'a, S> {
         self.stopped = self.site.now();
         self.listed = self.site.now();
         for (id, ..) in std::mem::take(&mut self.early) {
-            self.tell(id, Update::Ended(Ok(Outcome::Stopped)));
+            self.report(id, Update::Ended(Ok(Outcome::Stopped)));
         }
         let placed: BTreeSet<TaskId> =
             self.queue.open_jobs().flat_map(|(.., tasks)| tasks.to_vec()).collect();

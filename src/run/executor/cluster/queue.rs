@@ -126,6 +126,14 @@ struct Job {
     tasks: Vec<TaskId>,
     /// Time at which the job was first seen ended while tasks of it had no outcome.
     ended: Option<Moment>,
+    /// True if it has reported that it was asked to end, and did not wait to be started again since then.
+    is_stopped: bool,
+}
+
+impl Job {
+    fn new(tasks: Vec<TaskId>) -> Self {
+        Self { tasks, ended: None, is_stopped: false }
+    }
 }
 
 /// Limits of a queue.
@@ -201,7 +209,7 @@ impl Queue {
     pub(super) fn adopt_batch(&mut self, jobs: usize) -> BatchId {
         let batch = self.next_batch;
         self.next_batch += 1;
-        let jobs = (0..jobs).map(|_| Job { tasks: Vec::new(), ended: None }).collect();
+        let jobs = (0..jobs).map(|_| Job::new(Vec::new())).collect();
         self.batches.insert(batch, Batch { jobs, open: 0, is_adopted: true });
         batch
     }
@@ -245,7 +253,7 @@ impl Queue {
                     }
                 }
                 let open = jobs.len();
-                let of_batch = jobs.iter().map(|tasks| Job { tasks: tasks.clone(), ended: None }).collect();
+                let of_batch = jobs.iter().map(|tasks| Job::new(tasks.clone())).collect();
                 self.batches.insert(batch, Batch { jobs: of_batch, open, is_adopted: false });
                 submissions.push(Submission { batch, shape: shape.clone(), jobs });
             }
@@ -315,6 +323,13 @@ impl Queue {
         self.waiting.entry(task.shape.clone()).or_default().insert(0, id);
     }
 
+    /// Notes that a job has reported that it was asked to end.
+    pub(super) fn stopped(&mut self, (batch, index): (BatchId, usize)) {
+        if let Some(found) = self.batches.get_mut(&batch) {
+            found.jobs[index].is_stopped = true;
+        }
+    }
+
     /// Returns true if the cluster's last known job of a task is this one.
     pub(super) fn is_in(&self, id: TaskId, job: (BatchId, usize)) -> bool {
         self.tasks.get(&id).is_some_and(|task| task.place == Some(job))
@@ -377,9 +392,16 @@ impl Queue {
         let mut lost = Vec::new();
         for (batch, found) in &mut self.batches {
             for (index, job) in found.jobs.iter_mut().enumerate().filter(|(_, job)| !job.tasks.is_empty()) {
-                let Some(JobState::Ended(end)) = state(*batch, index) else {
-                    job.ended = None;
-                    continue;
+                let end = match state(*batch, index) {
+                    Some(JobState::Ended(JobEnd::Exited | JobEnd::Failed)) if job.is_stopped => {
+                        JobEnd::Cancelled
+                    }
+                    Some(JobState::Ended(end)) => end,
+                    state => {
+                        job.ended = None;
+                        job.is_stopped &= state != Some(JobState::Pending);
+                        continue;
+                    }
                 };
                 let Limits { grace, long_grace, .. } = self.limits;
                 // Its news may not be visible here yet.

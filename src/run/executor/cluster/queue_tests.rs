@@ -189,3 +189,17 @@ fn a_task_that_is_put_back_twice_is_submitted_once() {
     assert_eq!(queue.open_jobs().count(), 0, "it has left the job that it was in");
     assert_eq!(jobs(&mut queue), [[0]]);
 }
+
+#[test]
+fn a_job_that_was_asked_to_end_is_started_again_by_the_cluster_or_was_cancelled() {
+    let mut queue = Queue::new(Limits { grace: Duration::ZERO, ..LIMITS });
+    (0..3).for_each(|_| _ = add(&mut queue, "s", Some(10.0)));
+    jobs(&mut queue);
+    (0..3).for_each(|job| queue.stopped((0, job)));
+    let state = |_, index| {
+        Some([JobState::Pending, JobState::Ended(JobEnd::Exited), JobState::Ended(JobEnd::NodeFailed)][index])
+    };
+    let ends: Vec<(TaskId, JobEnd, bool)> =
+        queue.listed(AT(1), state).iter().map(|lost| (lost.task, lost.end, lost.again)).collect();
+    assert_eq!(ends, [(1, JobEnd::Cancelled, false), (2, JobEnd::NodeFailed, true)]);
+}

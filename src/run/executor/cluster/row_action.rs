@@ -46,7 +46,7 @@ impl<'a, S: Site<'a>> Poller<'a, S> {
             && let Some((_, id, shape, action)) = self.rows.to_plan.remove(at)
         {
             if self.stopping.is_some() {
-                self.tell(id, Update::Ended(Ok(Outcome::Stopped)));
+                self.report(id, Update::Ended(Ok(Outcome::Stopped)));
                 continue;
             }
             self.rows.threads += 1;
@@ -56,10 +56,10 @@ impl<'a, S: Site<'a>> Poller<'a, S> {
 
     fn planned(&mut self, id: ActionId, shape: Shape, action: Box<Action<'a>>, planned: Result<Planned>) {
         let plan = match planned {
-            Err(error) => return self.tell(id, Update::Ended(Err(error))),
-            Ok(Planned::Taken(head)) => return self.tell(id, Update::Ended(Ok(Outcome::Taken(head)))),
+            Err(error) => return self.report(id, Update::Ended(Err(error))),
+            Ok(Planned::Taken(head)) => return self.report(id, Update::Ended(Ok(Outcome::Taken(head)))),
             Ok(Planned::Leased(holder)) => {
-                self.tell(id, Update::Waiting(holder));
+                self.report(id, Update::Waiting(holder));
                 return self.rows.to_plan.push_back((self.site.now() + TRY_AGAIN, id, shape, action));
             }
             Ok(Planned::Rows(plan)) => plan,
@@ -83,11 +83,11 @@ impl<'a, S: Site<'a>> Poller<'a, S> {
             is_stopped: false,
         };
         if missing == 0 {
-            self.tell(id, Update::Started { resumes: false });
+            self.report(id, Update::Started { resumes: false });
         }
-        self.tell(id, Update::Rows { missing, of });
+        self.report(id, Update::Rows { missing, of });
         if let Some(warning) = row_action.plan.warning.take() {
-            self.tell(id, Update::Worker(warning));
+            self.report(id, Update::Worker(warning));
         }
         let mut open: BTreeMap<Digest, usize> =
             row_action.plan.missing.iter().map(|row| (*row_action.plan.input(*row), *row)).collect();
@@ -125,9 +125,9 @@ impl<'a, S: Site<'a>> Poller<'a, S> {
         }
         let Some(action) = self.rows.open.remove(&id) else { return };
         match action.failed {
-            Some(error) => self.tell(id, Update::Ended(Err(error))),
+            Some(error) => self.report(id, Update::Ended(Err(error))),
             None if action.is_stopped || self.stopping.is_some() => {
-                self.tell(id, Update::Ended(Ok(Outcome::Stopped)));
+                self.report(id, Update::Ended(Ok(Outcome::Stopped)));
             }
             None => {
                 self.rows.threads += 1;
@@ -143,7 +143,7 @@ impl<'a, S: Site<'a>> Poller<'a, S> {
             .get_mut(&id)
             .is_some_and(|action| !std::mem::replace(&mut action.is_started, true));
         if is_first {
-            self.tell(id, Update::Started { resumes: false });
+            self.report(id, Update::Started { resumes: false });
         }
     }
 
@@ -159,7 +159,7 @@ impl<'a, S: Site<'a>> Poller<'a, S> {
         action.parts.push(part);
         let done = action.parts.iter().map(|part| part.computed).sum();
         let (total, unit) = (action.plan.missing.len() as u64, "rows".to_owned());
-        self.tell(id, Update::Worker(WorkerEvent::Progress { done, total, unit }));
+        self.report(id, Update::Worker(WorkerEvent::Progress { done, total, unit }));
     }
 
     /// Ends a shard. A shard without an error may have rows left.

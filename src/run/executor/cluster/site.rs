@@ -1,6 +1,6 @@
 //! Everything outside of the poller: the clock, Slurm, the files of jobs, and the results of other runs.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::mpsc::Sender;
 
@@ -16,8 +16,31 @@ use crate::run::executor::ActionId;
 use crate::run::task::{JobDir, Task, TaskNews, TaskSpec};
 use crate::store::LatestResult;
 
-/// Number of the last file of news that was read, of each attempt at each job.
-pub(super) type ReadNews = BTreeMap<(usize, String), u64>;
+/// Files of news that were read, of each attempt at each job.
+pub(super) type ReadNews = BTreeMap<(usize, String), ReadFiles>;
+
+/// Files of news of one attempt that were read. They are numbered, but one may become visible before an earlier one.
+#[derive(Default)]
+pub(super) struct ReadFiles {
+    /// All files with a smaller number were read.
+    next: u64,
+    later: BTreeSet<u64>,
+}
+
+impl ReadFiles {
+    /// Returns true if the file with this number was read.
+    pub(super) fn contains(&self, number: u64) -> bool {
+        number < self.next || self.later.contains(&number)
+    }
+
+    /// Notes that a file was read.
+    pub(super) fn add(&mut self, number: u64) {
+        self.later.insert(number);
+        while self.later.remove(&self.next) {
+            self.next += 1;
+        }
+    }
+}
 
 /// State of a task that another run had begun.
 pub(super) enum OtherWork {
@@ -87,4 +110,18 @@ pub(super) trait Site<'a> {
 
     /// Assembles the table of a row-wise action, reports its end, and sends that this is done.
     fn assemble(&mut self, id: ActionId, action: RowAction<'a>, sender: Sender<Done<'a>>);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_of_news_are_read_once_in_whatever_order_they_become_visible() {
+        let mut read = ReadFiles::default();
+        [0, 3, 1].into_iter().for_each(|number| read.add(number));
+        assert_eq!([0, 1, 2, 3, 4].map(|number| read.contains(number)), [true, true, false, true, false]);
+        read.add(2);
+        assert_eq!((read.next, read.later.len()), (4, 0), "no number is kept for longer than necessary");
+    }
 }

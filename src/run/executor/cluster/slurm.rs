@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::env;
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 use std::sync::mpsc;
@@ -163,18 +163,18 @@ fn refused(decl: &ExecutorDecl, shape: &Shape, said: &str) -> Error {
         Some(value) => format!("the {what} `{value}` of executor `{name}` is not valid"),
         None => format!("executor `{name}` needs {what}"),
     };
-    let (message, help) = if lower.contains("partition") && !lower.contains("account") {
+    let (message, help) = if lower.contains("invalid partition") {
         let known = partitions();
         let wanted = class.partition.as_deref().unwrap_or_default();
         (of("partition", &class.partition), suggest(wanted, known.iter().map(String::as_str)))
-    } else if lower.contains("account") {
+    } else if lower.contains("invalid account") {
         (
             of("account", &decl.account),
             "ask for your accounts, e.g. with `sacctmgr show associations user=$USER`".to_owned(),
         )
-    } else if lower.contains("qos") {
+    } else if lower.contains("invalid qos") {
         (of("qos", &decl.qos), "ask for the qualities of service that your account may use".to_owned())
-    } else if lower.contains("gres") {
+    } else if lower.contains("gres") || lower.contains("generic resource") {
         let kind = class.gpu_type.as_deref().unwrap_or("any");
         (
             format!("executor `{name}`: this class does not have GPUs (needed: {}, type: {kind})", shape.gpus),
@@ -283,13 +283,18 @@ fn slurm(program: &str, words: &[String], input: &[u8]) -> Result<Option<Output>
             command.env_remove(&name);
         }
     }
-    let mut child = command.spawn().map_err(|error| {
-        Error::user_error(
-            Code::MissingProgram,
-            format!("cannot start `{program}`: {error}"),
-            "run callsheet where Slurm's programs are on PATH, such as a login node of the cluster",
-        )
-    })?;
+    let mut child = match command.spawn() {
+        Ok(child) => child,
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::PermissionDenied) => {
+            return Err(Error::user_error(
+                Code::MissingProgram,
+                format!("cannot start `{program}`: {error}"),
+                "run callsheet where Slurm's programs are on PATH, such as a login node of the cluster",
+            ));
+        }
+        // The machine may have too many processes now.
+        Err(_) => return Ok(None),
+    };
     let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
     if let Some(mut stdin) = child.stdin.take() {
         // A program that does not read its input says why.
@@ -325,6 +330,7 @@ impl<'l> States<'l> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::simulation::lab;
     use super::*;
 
     #[test]
@@ -342,6 +348,23 @@ mod tests {
         assert_eq!(parse("squeue: error"), None);
         assert_eq!(state_of("NODE_FAIL"), JobState::Ended(JobEnd::NodeFailed));
         assert_eq!(state_of("SUSPENDED"), JobState::Running);
+    }
+
+    #[test]
+    fn a_refused_submission_names_the_setting_that_slurm_does_not_accept() {
+        let decl = ExecutorDecl { account: Some("a1".to_owned()), qos: Some("q1".to_owned()), ..lab(1) };
+        let shape = Shape { class: 0, cpus: 1, memory: 0, gpus: 2, time: None };
+        let of = |said: &str| {
+            refused(&decl, &shape, &format!("sbatch: error: Batch job submission failed: {said}")).to_string()
+        };
+        let said = "Invalid account or account/partition combination specified";
+        assert!(
+            of(said).contains("the account `a1` of executor `lab` is not valid") && of(said).contains(said)
+        );
+        assert!(of("Invalid qos specification").contains("the qos `q1` of executor `lab` is not valid"));
+        assert!(of("Invalid generic resource (gres) specification").contains("(needed: 2, type: any)"));
+        let said = "Requested time limit is invalid (missing or exceeds some limit of the partition)";
+        assert!(of(said).contains("does not accept jobs of executor `lab`") && of(said).contains(said));
     }
 
     #[test]

@@ -19,7 +19,7 @@ use crate::run::action::Action;
 use crate::run::context::Run;
 use crate::run::executor::guard::guarded;
 use crate::run::executor::{ActionId, News, Update};
-use crate::run::task::{Engine, JobDir, NewsFile, Task, TaskNews, TaskSpec, TaskUpdate, list_news};
+use crate::run::task::{Engine, JobDir, Task, TaskNews, TaskSpec, TaskUpdate, list_news};
 use crate::store::LockName;
 
 /// Slurm, the store, and threads of this machine.
@@ -76,19 +76,21 @@ impl<'s, 'a: 's> Site<'a> for SlurmSite<'s, 'a> {
     }
 
     fn news(&mut self, dir: &JobDir, read: &mut ReadNews) -> Vec<(usize, Vec<TaskNews>)> {
-        let is_fresh = |file: &NewsFile| read.get(&file.attempt()).is_none_or(|number| *number < file.number);
-        let fresh: Vec<NewsFile> = list_news(dir).into_iter().filter(is_fresh).collect();
-        read.extend(fresh.iter().map(|file| (file.attempt(), file.number)));
-        let read = fresh.into_iter().map(|file| {
-            let news = file.read();
+        let fresh = list_news(dir).into_iter().filter_map(|file| {
+            let of_attempt = read.entry(file.attempt()).or_default();
+            if of_attempt.contains(file.number) {
+                return None;
+            }
+            let news = file.read()?;
+            of_attempt.add(file.number);
             // If this engine is killed, another one needs the ends of tasks only.
             let has_end = file.is_end || news.iter().any(|news| matches!(news.update, TaskUpdate::Ended(_)));
             if !has_end {
                 let _ = fs::remove_file(&file.path);
             }
-            (file.index, news)
+            Some((file.index, news))
         });
-        read.collect()
+        fresh.collect()
     }
 
     fn has_output(&self, dir: &JobDir, index: usize) -> bool {

@@ -83,7 +83,7 @@ impl<'a, S: Site<'a>> Poller<'a, S> {
         let first = submission.jobs.first().and_then(|tasks| self.tasks.get(tasks.first()?));
         if let Some(taken) = first {
             let message = message.to_owned();
-            self.tell(taken.id, Update::Worker(WorkerEvent::Log { level: Level::Warning, message }));
+            self.report(taken.id, Update::Worker(WorkerEvent::Log { level: Level::Warning, message }));
         }
     }
 }

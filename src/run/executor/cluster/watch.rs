@@ -86,7 +86,7 @@ impl<'a, S: Site<'a>> Poller<'a, S> {
             let reason = reason.filter(|reason| *reason != "None").map(in_words);
             if self.reasons.get(&id) != Some(&reason) {
                 if let Some(reason) = reason.clone() {
-                    self.tell(id, Update::Queued(reason));
+                    self.report(id, Update::Queued(reason));
                 }
                 self.reasons.insert(id, reason);
             }
@@ -100,7 +100,7 @@ impl<'a, S: Site<'a>> Poller<'a, S> {
         let place = self.sent.get(&batch).map(|sent| (sent.dir.clone(), index));
         let error = error_of(self.decl, lost.end, place.as_ref());
         if lost.again {
-            self.tell(taken.id, Update::Retry(error, Duration::ZERO));
+            self.report(taken.id, Update::Retry(error, Duration::ZERO));
         } else {
             self.end_task(lost.task, || Err(error));
         }

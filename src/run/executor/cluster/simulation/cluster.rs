@@ -209,7 +209,10 @@ impl SimulatedCluster {
         if let Some(head) = self.results.heads.get(&key).cloned() {
             return self.end_task(attempt, TaskEnd::Taken(head));
         }
-        if let Some(holder) = self.results.leases.get(&key).copied().filter(|holder| self.is_held(*holder)) {
+        let holder = self.results.leases.get(&key).copied().filter(|holder| self.is_held(*holder));
+        if let Some(holder) = holder
+            && !self.random.chance(self.faults.unseen_lease)
+        {
             return self.end_task(attempt, TaskEnd::Leased(format!("job {holder}")));
         }
         self.results.leases.insert(key, attempt);
@@ -321,14 +324,18 @@ impl SimulatedCluster {
 
     /// Ends an attempt that the user has asked to end.
     fn end_early(&mut self, attempt: AttemptId) {
+        self.write_stops(attempt);
+        self.finish(attempt);
+    }
+
+    fn write_stops(&mut self, attempt: AttemptId) {
         let job = self.attempts[attempt].job;
         for task in 0..self.jobs[job].tasks.len() {
-            if self.jobs[job].over.insert(task) {
+            if !self.jobs[job].over.contains(&task) {
                 self.attempts[attempt].task = task;
                 self.write(attempt, TaskUpdate::Ended(TaskEnd::Stopped));
             }
         }
-        self.finish(attempt);
     }
 
     /// Ends an attempt whose tasks are over.
@@ -370,6 +377,10 @@ impl SimulatedCluster {
                 self.at(noticed, Event::Noticed(attempt));
             }
             Fault::Preempted => {
+                // The cluster asks a job to end before it kills it.
+                if self.random.chance(0.5) {
+                    self.write_stops(attempt);
+                }
                 self.die(attempt);
                 self.free.push(node);
                 self.notice(attempt);

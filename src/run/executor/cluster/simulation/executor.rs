@@ -18,7 +18,7 @@ use crate::run::executor::share::Share;
 use crate::run::executor::{ActionId, Executor, News, Outcome, ReadyQueue, Stop, Update};
 
 /// Virtual time after which a run that has not ended never does.
-const NEVER: Duration = Duration::from_hours(24 * 30);
+const NEVER: Duration = Duration::from_hours(48);
 
 /// Simulated cluster and store, as a poller sees them.
 pub(in crate::run) struct SimulatedSite<'a> {
@@ -165,7 +165,9 @@ impl<'a> Executor<'a> for SimulatedExecutor<'a> {
             if timeout.is_some() {
                 return None;
             }
-            assert!(now < NEVER, "the run does not end: {} tasks are left", self.poller().tasks.len());
+            let poller = self.poller();
+            let (tasks, placed) = (poller.tasks.len(), poller.queue.open_jobs().count());
+            assert!(now < NEVER, "run {} does not end: {tasks} tasks are left in {placed} jobs", poller.run);
             self.look();
         }
     }

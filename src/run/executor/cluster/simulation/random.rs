@@ -53,6 +53,8 @@ pub(super) struct Faults {
     pub no_listing: f64,
     /// The answer to a submission is lost.
     pub lost_answer: f64,
+    /// A job does not notice the lease of another one.
+    pub unseen_lease: f64,
     /// A file becomes visible late.
     pub stale_file: f64,
     /// A task fails by itself.
@@ -76,6 +78,7 @@ impl Faults {
             stale_listing: some(0.3),
             no_listing: some(0.1),
             lost_answer: some(0.2),
+            unseen_lease: some(0.2),
             stale_file: some(0.05),
             failure: 0.0,
             queue: some(600.0),
