@@ -14,7 +14,7 @@ ENGINE = -p callsheet -p callsheet-stages
 ALONE = env -u FORCE_COLOR -u CLICOLOR_FORCE -u NO_GRAPHICS OMP_NUM_THREADS=1 MKL_NUM_THREADS=1
 NEXTEST := $(shell cargo nextest --version >/dev/null 2>&1 && echo nextest)
 
-.PHONY: pipeline setup fetch build inspect serve wheel wheel-inspect test test-python test-shared test-slurm simulate test-all snapshots fmt lint prose docs doc guide features gpu-archive gpu-check test-interop test-web test-serve parity bench-stages bench-engine bench-encodings bench-tables bench-serve bench-shared bench-slurm vendor-check fuzz audit hooks clean
+.PHONY: pipeline setup fetch build inspect serve wheel wheel-inspect test test-python test-shared test-slurm test-slurm-demo simulate test-all snapshots fmt lint prose docs doc guide features gpu-archive gpu-check test-interop test-web test-serve parity bench-stages bench-engine bench-encodings bench-tables bench-serve bench-shared bench-slurm vendor-check fuzz audit hooks clean
 
 pipeline: build
 	target/release/callsheet run --pipeline $(PIPELINE) --dataset $(DATASET) --profile $(PROFILE) --report $(ARGS)
@@ -62,7 +62,7 @@ endif
 
 test-all: build # also the tests that take too long for every change: complete comparisons, other libraries, pages
 	$(MAKE) test ALL=1
-	$(MAKE) test-shared test-slurm simulate test-interop test-web test-serve parity wheel
+	$(MAKE) test-shared test-slurm test-slurm-demo simulate test-interop test-web test-serve parity wheel
 	CALLSHEET_WHEEL="$$(ls target/wheels/callsheet-[0-9]*.whl)" $(MAKE) test-python
 	.toolchain/parity/bin/python bench/gpu/check.py --device cpu --seconds 1800 --out target/gpu-check.json
 
@@ -71,6 +71,9 @@ test-shared: setup # tests a shared store on two mounts whose names are stale; n
 
 test-slurm: setup # tests runs on a real Slurm of two nodes on this machine (apt-get install --no-install-recommends slurm-wlm munge)
 	$(ALONE) CALLSHEET_SLURM=1 cargo nextest run -p callsheet --locked --run-ignored all -E 'test(/^slurm::/)'
+
+test-slurm-demo: build # runs the demo pipeline on a Slurm of two nodes, and compares it with a run on one machine; half an hour
+	python3 tests/slurm/demo.py
 
 simulate: # simulates runs on a faulty cluster of a thousand nodes, one for each of SEEDS seeds, and prints the table of docs/scale.md; half an hour
 	CALLSHEET_SEEDS=$(SEEDS) cargo test --release --locked -p callsheet --lib scale_tests:: -- --include-ignored --nocapture --test-threads 1

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # up.sh ROOT — starts a private Slurm cluster of several nodes on this machine, or confirms that it runs. It needs neither systemd nor root.
 # Needs: apt-get install -y --no-install-recommends slurm-wlm munge   (Debian 12: Slurm 22.05.8, munge 0.5.15)
-# Env:   SLURM_NODES=2  SLURM_CPUS=1 (per node)  SLURM_MEM=1000 (MB per node)  SLURM_TIMEOUT=10 (SlurmdTimeout, s)  SLURM_REQUEUE_WAIT=5 (s a requeued job waits; below 5 Slurm falls back to 120)
+# Env:   SLURM_NODES=2  SLURM_CPUS=1 (per node)  SLURM_MEM=1000 (MB per node)  SLURM_TIMEOUT=10 (SlurmdTimeout, s)  SLURM_REQUEUE_WAIT=5 (s a requeued job waits; below 5 Slurm falls back to 120)  SLURM_PARTITION (name of a further partition, with the last node)
 # After: source ROOT/env.sh   (sets SLURM_CONF and PATH)
 set -euo pipefail
 ROOT=$1
@@ -90,6 +90,7 @@ CONF
       echo "NodeName=n$i NodeHostname=$HOST NodeAddr=$ADDR Port=${P[i]} CPUs=$CPUS RealMemory=$MEM State=UNKNOWN"
     done
     echo "PartitionName=main Nodes=n[1-$NODES] Default=YES MaxTime=INFINITE State=UP"
+    [[ -z ${SLURM_PARTITION:-} ]] || echo "PartitionName=$SLURM_PARTITION Nodes=n$NODES MaxTime=INFINITE State=UP"
   } >"$ROOT/slurm.conf.tmp"
   mv "$ROOT/slurm.conf.tmp" "$ROOT/slurm.conf"
 fi

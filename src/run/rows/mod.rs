@@ -25,7 +25,7 @@ pub use debug::PreparedRows;
 pub(super) use perform_shard::Parts;
 pub use predicted::Compute;
 pub(crate) use predicted::PredictedTable;
-pub(super) use rate::Rate;
+pub(super) use rate::{Rate, Rates};
 pub(super) use required::Files;
 pub(super) use row_plan::{Planned, RowPlan};
 pub(super) use shard::{Piece, Shard, ShardPart};

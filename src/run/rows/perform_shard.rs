@@ -59,7 +59,7 @@ impl Action<'_> {
             say(Update::Started { resumes: missing.len() < shard.len() });
         }
         while at < missing.len() && !parts.is_over(clock.elapsed()) {
-            let next = parts.next(missing.len() - at);
+            let next = parts.next(missing.len() - at, clock.elapsed());
             let part = &missing[at..at + next];
             let began = Instant::now();
             let done =
@@ -92,24 +92,30 @@ pub(in crate::run) struct Parts {
     sample: Option<f64>,
     size: usize,
     last: Option<(usize, f64)>,
+    /// True once parts of two sizes were measured.
+    is_known: bool,
 }
 
 impl Parts {
     pub(in crate::run) fn new(shard: &Shard) -> Self {
-        Self { rate: shard.rate, sample: shard.sample, size: 1, last: None }
+        Self { rate: shard.rate, sample: shard.sample, size: 1, last: None, is_known: false }
     }
 
-    /// Returns true if a sample has taken long enough.
+    /// Returns true if a sample has no time for another row.
     pub(in crate::run) fn is_over(&self, elapsed: Duration) -> bool {
-        self.sample.is_some_and(|limit| elapsed.as_secs_f64() >= limit)
+        // After one part, the time of a row cannot be told from that of the worker's start.
+        let next = self.rate.filter(|_| self.is_known).map_or(0.0, |rate| rate.seconds(1));
+        self.sample.is_some_and(|limit| elapsed.as_secs_f64() + next >= limit)
     }
 
     /// Number of rows of the next part. Parts of a sample grow, so that the time of a row is known after its last ones.
-    pub(in crate::run) fn next(&self, left: usize) -> usize {
+    pub(in crate::run) fn next(&self, left: usize, elapsed: Duration) -> usize {
         let most = self.rate.map_or(1, |rate| rate.rows(COMMIT_EVERY));
         match self.sample {
             Some(limit) => {
-                self.size.min(self.rate.map_or(1, |rate| rate.rows(limit))).min(most).max(1).min(left)
+                let seconds = (limit - elapsed.as_secs_f64()).max(0.0);
+                let fit = self.rate.filter(|_| self.is_known).map_or(self.size, |rate| rate.rows(seconds));
+                self.size.min(fit).min(most).max(1).min(left)
             }
             // The last parts are not smaller than the others.
             None => even(left, most).min(left),
@@ -126,7 +132,10 @@ impl Parts {
     pub(in crate::run) fn took(&mut self, rows: usize, time: Duration) {
         let this = (rows, time.as_secs_f64());
         self.rate = Some(match self.last {
-            Some(last) if last.0 != rows => Rate::of(last, this),
+            Some(last) if last.0 != rows => {
+                self.is_known = true;
+                Rate::of(last, this)
+            }
             _ => Rate { start: 0.0, row: this.1 / rows.max(1) as f64 },
         });
         self.last = Some(this);
@@ -149,15 +158,18 @@ mod tests {
             sample: Some(30.0),
         };
         let mut parts = Parts::new(&empty);
-        let mut sizes = Vec::new();
-        for _ in 0..5 {
-            let rows = parts.next(1000);
+        let (mut sizes, mut elapsed) = (Vec::new(), Duration::ZERO);
+        while !parts.is_over(elapsed) {
+            let rows = parts.next(1000, elapsed);
             sizes.push(rows);
-            parts.took(rows, Duration::from_secs_f64(0.5 + 0.1 * rows as f64));
+            let time = Duration::from_secs_f64(0.5 + 0.1 * rows as f64);
+            parts.took(rows, time);
+            elapsed += time;
         }
-        assert_eq!(sizes, [1, 4, 16, 64, 256]);
+        assert_eq!(sizes, [1, 4, 16, 64, 189], "the last part ends in time");
         let parts = Parts::new(&Shard { rate: Some(Rate { start: 1.0, row: 0.1 }), sample: None, ..empty });
-        assert_eq!(parts.next(590), 590);
-        assert_eq!(parts.next(600), 300, "two parts of half a minute");
+        let now = Duration::ZERO;
+        assert_eq!(parts.next(590, now), 590);
+        assert_eq!(parts.next(600, now), 300, "two parts of half a minute");
     }
 }

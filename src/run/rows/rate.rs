@@ -1,5 +1,7 @@
 //! Expected durations of rows.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 /// Longest time between two commits of rows in seconds: a job that is killed loses no more.
@@ -37,6 +39,36 @@ impl Rate {
     }
 }
 
+/// Durations of rows as several workers have measured them; the median is not changed by a few that were disturbed.
+#[derive(Debug)]
+pub(in crate::run) struct Rates<K> {
+    /// Duration in an earlier run.
+    known: Option<Rate>,
+    measured: BTreeMap<K, Rate>,
+}
+
+impl<K: Ord> Rates<K> {
+    pub(in crate::run) fn new(known: Option<Rate>) -> Self {
+        Self { known, measured: BTreeMap::new() }
+    }
+
+    /// Notes the latest measurement of a worker.
+    pub(in crate::run) fn add(&mut self, worker: K, rate: Rate) {
+        self.measured.insert(worker, rate);
+    }
+
+    /// Expected duration of rows, if it is known.
+    pub(in crate::run) fn median(&self) -> Option<Rate> {
+        let middle = |of: fn(&Rate) -> f64| {
+            let mut values: Vec<f64> = self.measured.values().map(of).collect();
+            values.sort_by(f64::total_cmp);
+            values.get(values.len() / 2).copied()
+        };
+        let measured = middle(|rate| rate.start).zip(middle(|rate| rate.row));
+        measured.map(|(start, row)| Rate { start, row }).or(self.known)
+    }
+}
+
 /// Size of shards of about `most` rows that are all about equal.
 pub(super) fn even(rows: usize, most: usize) -> usize {
     rows.div_ceil(rows.div_ceil(most.max(1)).max(1)).max(1)
@@ -52,6 +84,16 @@ mod tests {
         assert!((rate.row - 0.1).abs() < 1e-9 && (rate.start - 1.0).abs() < 1e-9, "{rate:?}");
         assert_eq!((rate.rows(11.0), rate.rows(0.5)), (100, 1));
         assert_eq!(Rate::of((4, 2.0), (16, 1.0)).row, 0.0, "noise");
+    }
+
+    #[test]
+    fn a_few_disturbed_workers_do_not_change_the_expected_duration() {
+        let mut rates = Rates::new(Some(Rate { start: 0.0, row: 9.0 }));
+        assert_eq!(rates.median().map(|rate| rate.row), Some(9.0));
+        for (worker, row) in [(1, 0.1), (2, 0.1), (3, 4.0), (4, 0.0), (5, 0.1)] {
+            rates.add(worker, Rate { start: 1.0, row });
+        }
+        assert_eq!(rates.median(), Some(Rate { start: 1.0, row: 0.1 }));
     }
 
     #[test]

@@ -15,7 +15,7 @@ use super::row_state::{Done, RowAction};
 use super::site::Site;
 use crate::run::action::Action;
 use crate::run::executor::{ActionId, Outcome, Update};
-use crate::run::rows::{Planned, ShardPart};
+use crate::run::rows::{Planned, Rates, ShardPart};
 use crate::run::task::TaskSpec;
 
 /// Largest number of actions whose rows are looked up, or whose tables are assembled, at one time.
@@ -66,7 +66,7 @@ impl<'a, S: Site<'a>> Poller<'a, S> {
         };
         let (missing, of) = (plan.missing.len() as u64, plan.rows() as u64);
         let spec = Arc::new(TaskSpec::new(&action));
-        let rate = (self.known.rate)(&action.stage.name).map(|rate| (0, rate));
+        let known = (self.known.rate)(&action.stage.name);
         let key = action.key.digest();
         let mut row_action = RowAction {
             action,
@@ -78,7 +78,7 @@ impl<'a, S: Site<'a>> Poller<'a, S> {
             shards: BTreeMap::new(),
             left: Vec::new(),
             parts: Vec::new(),
-            rate,
+            rates: Rates::new(known),
             failed: None,
             is_stopped: false,
         };
@@ -113,7 +113,7 @@ impl<'a, S: Site<'a>> Poller<'a, S> {
         let is_over = action.failed.is_some() || action.is_stopped || self.stopping.is_some();
         if !is_over && !action.waits_for_samples(now, job_seconds) {
             let left = std::mem::take(&mut action.left);
-            let rate = action.rate.map(|(_, rate)| rate);
+            let rate = action.rates.median();
             for piece in action.plan.pieces(&left, rate, job_seconds, samples) {
                 let task = self.queue.add(action.task(piece.seconds()));
                 self.tasks.insert(task, taken(id, action));
@@ -152,9 +152,8 @@ impl<'a, S: Site<'a>> Poller<'a, S> {
         if let Some(piece) = action.shards.get_mut(&task) {
             piece.done = piece.done.max(part.done);
         }
-        // The rate of the largest part is the best one.
-        if let Some(rate) = part.rate.filter(|_| action.rate.is_none_or(|(rows, _)| rows <= part.computed)) {
-            action.rate = Some((part.computed, rate));
+        if let Some(rate) = part.rate {
+            action.rates.add(task, rate);
         }
         action.parts.push(part);
         let done = action.parts.iter().map(|part| part.computed).sum();

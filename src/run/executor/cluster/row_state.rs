@@ -9,7 +9,7 @@ use callsheet_worker::error::{Error, Result};
 use super::queue::{Moment, NewTask, Shape, TaskId};
 use crate::run::action::Action;
 use crate::run::executor::ActionId;
-use crate::run::rows::{Piece, Planned, Rate, RowPlan, Shard, ShardPart};
+use crate::run::rows::{Piece, Planned, Rates, RowPlan, Shard, ShardPart};
 use crate::run::task::TaskSpec;
 
 /// Jobs' worth of time for which rows wait for the end of samples.
@@ -38,7 +38,7 @@ pub(super) struct RowAction<'a> {
     /// Missing rows that are in no shard.
     pub left: Vec<usize>,
     pub parts: Vec<ShardPart>,
-    pub rate: Option<(u64, Rate)>,
+    pub rates: Rates<TaskId>,
     pub failed: Option<Error>,
     pub is_stopped: bool,
 }
@@ -71,7 +71,8 @@ impl RowAction<'_> {
     pub(super) fn waits_for_samples(&self, now: Moment, job_seconds: f64) -> bool {
         let has_samples = self.shards.values().any(Piece::is_sample);
         has_samples
-            && (self.rate.is_none() || now.saturating_sub(self.began).as_secs_f64() < PATIENCE * job_seconds)
+            && (self.rates.median().is_none()
+                || now.saturating_sub(self.began).as_secs_f64() < PATIENCE * job_seconds)
     }
 
     pub(super) fn task(&self, seconds: Option<f64>) -> NewTask {

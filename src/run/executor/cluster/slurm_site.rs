@@ -139,9 +139,9 @@ impl<'s, 'a: 's> Site<'a> for SlurmSite<'s, 'a> {
     fn assemble(&mut self, id: ActionId, action: RowAction<'a>, sender: Sender<Done<'a>>) {
         let (run, news, now) = (self.run, self.news.clone(), self.now());
         self.scope.spawn(move || {
-            let RowAction { mut action, plan, parts, rate, began, .. } = action;
-            let (rate, seconds) = (rate.map(|(_, rate)| rate), now.saturating_sub(began).as_secs_f64());
-            action.computed_rows = Some(plan.computed(&parts, rate, seconds));
+            let RowAction { mut action, plan, parts, rates, began, .. } = action;
+            let seconds = now.saturating_sub(began).as_secs_f64();
+            action.computed_rows = Some(plan.computed(&parts, rates.median(), seconds));
             let say = |update| {
                 let _ = news.send(News::Update(id, update));
             };

@@ -262,7 +262,7 @@ impl SimulatedCluster {
         if part.at == part.missing.len() || part.parts.is_over(self.now.saturating_sub(part.began)) {
             return self.end_task(attempt, TaskEnd::Shard);
         }
-        part.next = part.parts.next(part.missing.len() - part.at);
+        part.next = part.parts.next(part.missing.len() - part.at, self.now.saturating_sub(part.began));
         part.part_began = self.now;
         let seconds = START + row * part.next as f64;
         self.at(self.now + Duration::from_secs_f64(seconds), Event::Step(attempt));
