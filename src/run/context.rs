@@ -1,7 +1,7 @@
 //! Context that all actions of a run share.
 
 use std::path::PathBuf;
-use std::sync::OnceLock;
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 use callsheet_worker::error::Result;
 
@@ -28,7 +28,15 @@ pub(super) struct Run<'a> {
     pub keep_failed: bool,
     /// The job in which this process performs a part of the run; `None` in the engine that performs all of it.
     pub job: Option<JobContext>,
-    pub(super) sandbox: OnceLock<RunSandbox>,
+    pub(super) sandbox: LazySandbox,
+}
+
+/// Sandbox of a run's workers, which the first thread that needs it creates.
+#[derive(Default)]
+pub(super) struct LazySandbox {
+    made: OnceLock<RunSandbox>,
+    /// Two threads must not wait for the locks of each other.
+    creating: Mutex<()>,
 }
 
 /// A process that performs a part of a run on a node of a cluster.
@@ -45,7 +53,11 @@ impl Run<'_> {
     /// # Errors
     /// Returns an error if the store cannot be written.
     pub(super) fn sandbox(&self) -> Result<&RunSandbox> {
-        if let Some(sandbox) = self.sandbox.get() {
+        let _creating = match self.sandbox.made.get() {
+            Some(sandbox) => return Ok(sandbox),
+            None => self.sandbox.creating.lock().unwrap_or_else(PoisonError::into_inner),
+        };
+        if let Some(sandbox) = self.sandbox.made.get() {
             return Ok(sandbox);
         }
         let (project, store) = (self.project, self.store);
@@ -61,11 +73,11 @@ impl Run<'_> {
         if let Some(known) = self.replaces {
             claim(self.project, self.store, known)?;
         }
-        Ok(self.sandbox.get_or_init(|| made))
+        Ok(self.sandbox.made.get_or_init(|| made))
     }
 
     pub(super) fn begun(&self) -> Option<&RunSandbox> {
-        self.sandbox.get()
+        self.sandbox.made.get()
     }
 
     /// Returns each artifact of a result with the path of the link that shows it.

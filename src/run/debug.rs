@@ -3,12 +3,11 @@
 use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
 
 use callsheet_worker::code::Code;
 use callsheet_worker::error::{Error, IoContext, Result};
 
-use super::context::Run;
+use super::context::{LazySandbox, Run};
 use super::executor::Ready;
 use super::executor::local::Machine;
 use super::expand::expand;
@@ -63,7 +62,7 @@ pub fn prepare_debug(
         replaces: None,
         keep_failed: false,
         job: None,
-        sandbox: OnceLock::new(),
+        sandbox: LazySandbox::default(),
     };
     let digest = key.digest();
     let made = |producer: usize| previews[producer].objects.as_ref();

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::{self, Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -16,7 +16,7 @@ use callsheet_worker::error::{Error, Result};
 use rustix::process::Signal;
 
 use super::action::Action;
-use super::context::{JobContext, Run};
+use super::context::{JobContext, LazySandbox, Run};
 use super::executor::{Outcome, Update};
 use super::rows::Shard;
 use super::task::{
@@ -82,7 +82,7 @@ pub fn perform_job(dir: &Path, node: &NodeResources, signals: Receiver<JobSignal
         replaces: None,
         keep_failed: spec.keep_failed,
         job: Some(JobContext { id, revision: spec.revision.clone() }),
-        sandbox: OnceLock::new(),
+        sandbox: LazySandbox::default(),
     };
     let news = NewsWriter::new(&dir, node.index, &unique);
     let (ended, first) = (AtomicBool::new(false), Mutex::new(None));

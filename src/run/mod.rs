@@ -32,8 +32,8 @@ mod tensorboard;
 mod traceback;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::PoisonError;
 use std::sync::mpsc;
-use std::sync::{OnceLock, PoisonError};
 use std::thread;
 use std::time::{Instant, SystemTime};
 
@@ -45,7 +45,7 @@ use crate::event::Event;
 use crate::plan::{Plan, Request};
 use crate::store::{RunRecord, Sources, Store};
 use crate::target::Target;
-use context::Run;
+use context::{LazySandbox, Run};
 use executor::News;
 use executor::cluster::{Cluster, Known, check_store, note_engine};
 use executor::local::Local;
@@ -101,7 +101,8 @@ pub fn run(
     let owns_results = !options.ephemeral && plan.request.set.is_empty();
     let replaces = owns_results.then(|| snapshot.latest());
     let keep_failed = options.keep_failed;
-    let run = Run { project, store, plan, id, replaces, keep_failed, job: None, sandbox: OnceLock::new() };
+    let run =
+        Run { project, store, plan, id, replaces, keep_failed, job: None, sandbox: LazySandbox::default() };
     let (sender, receiver) = mpsc::channel();
     *interrupts.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(sender.clone());
     let hashed = sources.learn(&plan.raw_files(), |done, total| {

@@ -2,7 +2,6 @@
 
 use std::cell::RefCell;
 use std::rc::Rc;
-use std::sync::OnceLock;
 use std::time::Instant;
 use std::{env, fs};
 
@@ -10,6 +9,7 @@ use rayon::prelude::*;
 
 use super::*;
 use crate::declare::ExecutorDecl;
+use crate::run::context::LazySandbox;
 use crate::run::executor::cluster::Known;
 use crate::run::executor::cluster::simulation::{
     Course, Pipeline, Random, Report, SimulatedCluster, SimulatedExecutor, Size, Work, lab,
@@ -53,7 +53,7 @@ fn new_run<'a>(pipeline: &'a Pipeline, id: &str) -> Run<'a> {
         replaces: None,
         keep_failed: false,
         job: None,
-        sandbox: OnceLock::new(),
+        sandbox: LazySandbox::default(),
     }
 }
 

@@ -1,13 +1,13 @@
 //! Tests of the scheduler with the mock executor; no process is started.
 
 use std::fs;
-use std::sync::OnceLock;
 
 use tempfile::TempDir;
 
 use super::*;
 use crate::declare::Project;
 use crate::plan::{Plan, Request, resolve};
+use crate::run::context::LazySandbox;
 use crate::run::executor::mock::{Log, Mock};
 use crate::store::Store;
 use crate::target::Target;
@@ -60,7 +60,7 @@ impl Case {
             replaces: None,
             keep_failed: false,
             job: None,
-            sandbox: OnceLock::new(),
+            sandbox: LazySandbox::default(),
         };
         let mut sources = Sources::load(&self.store, &self.project.root);
         let snapshot =

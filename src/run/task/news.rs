@@ -226,11 +226,6 @@ pub(in crate::run) struct NewsFile {
 }
 
 impl NewsFile {
-    /// Attempt that wrote it: the position of the job, and the name of the attempt.
-    pub(in crate::run) fn attempt(&self) -> (usize, String) {
-        (self.index, self.attempt.clone())
-    }
-
     /// Reads its news; `None` if the file cannot be read, for example because its content is not visible yet. A file appears
     /// complete, so that a malformed line means another version.
     pub(in crate::run) fn read(&self) -> Option<Vec<TaskNews>> {

@@ -54,15 +54,9 @@ impl<'a, S: Site<'a>> Poller<'a, S> {
         found.tasks.remove(&position);
         let batch = *live.batches.entry(found.name.clone()).or_insert_with(|| {
             let batch = self.queue.adopt_batch(found.of);
-            let sent = Sent {
-                name: found.name.clone(),
-                dir: found.dir.clone(),
-                array: Some(found.array.clone()),
-                jobs: vec![Vec::new(); found.of],
-                read: BTreeMap::new(),
-                since: self.site.now(),
-                is_adopted: true,
-            };
+            let (name, dir, array) = (found.name.clone(), found.dir.clone(), Some(found.array.clone()));
+            let mut sent = Sent::new(name, dir, array, vec![Vec::new(); found.of], self.site.now());
+            (sent.is_adopted, sent.read.is_adopted) = (true, true);
             self.sent.insert(batch, sent);
             batch
         });
@@ -74,18 +68,22 @@ impl<'a, S: Site<'a>> Poller<'a, S> {
             }
             tasks[position] = Some(id);
             // News of the task may have been read when another task of the job was adopted.
-            sent.read.retain(|(index, _), _| *index != found.index);
+            sent.read.forget(found.index);
         }
         id
     }
 
     /// Looks for live jobs of earlier runs, once. Returns false if the cluster does not answer: work that they do must not be
     /// submitted again.
+    ///
+    /// # Errors
+    /// Returns an error if the cluster can never be asked.
     pub(super) fn knows_live(&mut self) -> Result<bool> {
         let now = self.site.now();
         if self.live.is_none() && now >= self.next_live {
             self.next_live = now + TRY_AGAIN;
             self.live = self.site.live()?.map(|jobs| Live { jobs, batches: BTreeMap::new() });
+            self.answered(self.live.is_some());
         }
         Ok(self.live.is_some())
     }

@@ -88,7 +88,9 @@ pub fn check_cluster(
     let array = Array { name: &name, jobs: 2, shape: &shape, folder: folder.path(), script };
     let id = slurm::start(&alone, &array).map_err(|refusal| match refusal {
         Refusal::Never(error) => error,
-        Refusal::Later(reason) => Error::user_error(Code::Busy, reason, "try again later"),
+        Refusal::Later(reason) | Refusal::TooMany(reason) => {
+            Error::user_error(Code::Busy, reason, "try again later")
+        }
     })?;
     let answers = wait(&name, folder.path(), patience, is_stopped, &mut waits);
     if answers.is_err() {

@@ -162,7 +162,7 @@ pub fn submit_engine(project: &Project, decl: &ExecutorDecl, words: &[String]) -
     let array = Array { name: &name, jobs: 1, shape: &shape, folder: &folder, script };
     slurm::start(decl, &array).map_err(|refusal| match refusal {
         Refusal::Never(error) => error,
-        Refusal::Later(reason) => Error::user_error(
+        Refusal::Later(reason) | Refusal::TooMany(reason) => Error::user_error(
             Code::Busy,
             format!("Slurm does not accept the job of the engine now: {reason}"),
             "try again later, or use --detach=here",

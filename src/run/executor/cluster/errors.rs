@@ -48,6 +48,9 @@ pub(super) fn error_of(decl: &ExecutorDecl, end: JobEnd, place: Option<&(JobDir,
             (Code::WorkerFailed, "the job ended without a result".to_owned(), see)
         }
         JobEnd::NodeFailed => (Code::WorkerFailed, "the node of the job failed".to_owned(), see),
+        JobEnd::Preempted => {
+            (Code::WorkerFailed, "the cluster ended the job in favour of another one".to_owned(), see)
+        }
         JobEnd::Cancelled => (
             Code::WorkerFailed,
             "somebody cancelled the job".to_owned(),

@@ -6,7 +6,7 @@ use callsheet_worker::protocol::WorkerEvent;
 
 use super::poller::Poller;
 use super::queue::{BatchId, TaskId};
-use super::site::Site;
+use super::site::{JobNews, Site};
 use crate::run::executor::{Outcome, Update};
 use crate::run::task::{TaskEnd, TaskUpdate};
 
@@ -15,8 +15,10 @@ impl<'a, S: Site<'a>> Poller<'a, S> {
     pub(super) fn read_news(&mut self) {
         for batch in self.sent.keys().copied().collect::<Vec<_>>() {
             let Some(sent) = self.sent.get_mut(&batch) else { continue };
-            for (index, news) in self.site.news(&sent.dir, &mut sent.read) {
+            for JobNews { index, attempt, news } in self.site.news(&sent.dir, &mut sent.read) {
                 for news in news {
+                    let is_stopped = matches!(news.update, TaskUpdate::Ended(TaskEnd::Stopped));
+                    self.queue.heard((batch, index), &attempt, is_stopped);
                     // The submission is gone once its last task is over.
                     let tasks = self.sent.get(&batch).and_then(|sent| sent.jobs.get(index));
                     if let Some(Some(task)) = tasks.and_then(|tasks| tasks.get(news.task)).copied() {
@@ -56,7 +58,7 @@ impl<'a, S: Site<'a>> Poller<'a, S> {
             TaskEnd::Failed(error) => self.end_task(task, || Err(error.into())),
             // Without a stop of the run, somebody else ends the job, or the cluster does in order to start it again: the
             // listings decide.
-            TaskEnd::Stopped if self.stopping.is_none() => self.queue.stopped(job),
+            TaskEnd::Stopped if self.stopping.is_none() => {}
             TaskEnd::Stopped => self.end_task(task, || Ok(Outcome::Stopped)),
             TaskEnd::OutOfTime | TaskEnd::Leased(_) if self.stopping.is_some() => {
                 self.end_task(task, || Ok(Outcome::Stopped));

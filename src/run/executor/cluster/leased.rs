@@ -2,8 +2,6 @@
 
 use std::time::Duration;
 
-use callsheet_worker::error::Result;
-
 use super::poller::Poller;
 use super::queue::TaskId;
 use super::site::{OtherWork, Site};
@@ -14,7 +12,7 @@ const LOOK: Duration = Duration::from_secs(3);
 
 impl<'a, S: Site<'a>> Poller<'a, S> {
     /// Submits tasks again whose work no other run holds any more, unless their results are in the store.
-    pub(super) fn look_at_leases(&mut self) -> Result<()> {
+    pub(super) fn look_at_leases(&mut self) {
         let now = self.site.now();
         let due: Vec<TaskId> =
             self.leased.iter().filter(|(_, at)| **at <= now).map(|(task, _)| *task).collect();
@@ -29,16 +27,18 @@ impl<'a, S: Site<'a>> Poller<'a, S> {
                 self.end_task(task, || Ok(Outcome::Stopped));
                 continue;
             }
-            match self.site.other_work(&taken.spec, &taken.decl)? {
-                OtherWork::Done(head) => {
+            match self.site.other_work(&taken.spec, &taken.decl) {
+                // A store that cannot be used now can be later.
+                Err(_) => {}
+                Ok(OtherWork::Done(head)) => {
                     self.leased.remove(&task);
                     self.end(task, None, Ok(Outcome::Taken(head)));
                 }
-                OtherWork::Free => {
+                Ok(OtherWork::Free) => {
                     self.leased.remove(&task);
                     self.queue.put_back(task);
                 }
-                OtherWork::Held(holder) => {
+                Ok(OtherWork::Held(holder)) => {
                     let id = taken.id;
                     if self.waits_for.get(&id) != Some(&holder) {
                         self.report(id, Update::Waiting(holder.clone()));
@@ -47,7 +47,6 @@ impl<'a, S: Site<'a>> Poller<'a, S> {
                 }
             }
         }
-        Ok(())
     }
 
     /// Interrupts the run if `callsheet cancel` has asked for it.

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use callsheet_worker::digest::Digest;
 use callsheet_worker::error::Result;
@@ -12,6 +13,9 @@ use super::slurm;
 use crate::run::context::Run;
 use crate::run::task::{JobDir, Task};
 use crate::store::LockName;
+
+/// Age of a submission from which a listing without its jobs proves that they have ended.
+const OLD: Duration = Duration::from_secs(600);
 
 /// Live jobs of earlier runs.
 #[derive(Default)]
@@ -78,7 +82,13 @@ pub(super) fn find_live(run: &Run) -> Result<Option<Vec<LiveJob>>> {
     });
     let jobs: Vec<LiveJob> = jobs.collect();
     let live: BTreeSet<&str> = jobs.iter().map(|job| job.name.as_str()).collect();
-    for dir in dirs.iter().filter(|(name, _)| !live.contains(name.as_str())).map(|(_, dir)| dir) {
+    // A listing may be older than a submission.
+    let is_old = |dir: &JobDir| {
+        let written = fs::metadata(dir.spec()).and_then(|found| found.modified());
+        written.is_ok_and(|time| time.elapsed().is_ok_and(|age| age > OLD))
+    };
+    let over = dirs.iter().filter(|(name, dir)| !live.contains(name.as_str()) && is_old(dir));
+    for (_, dir) in over {
         let _ = fs::write(dir.closed(), "");
     }
     Ok(Some(jobs))

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
 use std::time::Duration;
 
-use callsheet_worker::error::{Error, Result};
+use callsheet_worker::error::Result;
+use callsheet_worker::protocol::{Level, WorkerEvent};
 
 use super::calls::Calls;
-use super::errors::copy_of;
 use super::live::Live;
 use super::queue::{BatchId, Limits, Moment, NewTask, Queue, Shape, TaskId};
 use super::row_state::RowActions;
@@ -89,6 +89,20 @@ pub(super) struct Sent {
     pub since: Moment,
     /// True if an earlier run submitted it.
     pub is_adopted: bool,
+    /// True if jobs of it may go on although its tasks are over.
+    pub may_live: bool,
+}
+
+impl Sent {
+    pub(super) fn new(
+        name: String,
+        dir: JobDir,
+        array: Option<String>,
+        jobs: Vec<Vec<Option<TaskId>>>,
+        since: Moment,
+    ) -> Self {
+        Self { name, dir, array, jobs, read: ReadNews::default(), since, is_adopted: false, may_live: false }
+    }
 }
 
 /// State of the thread.
@@ -117,7 +131,9 @@ pub(super) struct Poller<'a, S> {
     /// Jobs whose results nobody needs.
     pub unneeded: Vec<String>,
     /// Names of submissions that were submitted again because the cluster did not list them.
-    pub doubtful: BTreeSet<String>,
+    pub doubtful: BTreeMap<String, Moment>,
+    /// True if the cluster did not answer when it was last asked.
+    is_silent: bool,
     /// Earliest time of the next submission, and the pause before it.
     pub next: (Moment, Duration),
     pub stopping: Option<Stop>,
@@ -172,7 +188,8 @@ impl<'a, S: Site<'a>> Poller<'a, S> {
             pause: LOOK,
             calls: Calls::new(now),
             unneeded: Vec::new(),
-            doubtful: BTreeSet::new(),
+            doubtful: BTreeMap::new(),
+            is_silent: false,
             next: (now, TRY_AGAIN),
             stopping: None,
             stopped: now,
@@ -201,24 +218,23 @@ impl<'a, S: Site<'a>> Poller<'a, S> {
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => return self.close(),
             }
-            if let Err(error) = self.look() {
-                self.give_up(&error);
-            }
+            self.look();
         }
     }
 
-    pub(super) fn look(&mut self) -> Result<()> {
-        if !self.early.is_empty() && self.knows_live()? {
-            for (id, shape, action) in std::mem::take(&mut self.early) {
-                self.take(id, shape, action);
-            }
+    pub(super) fn look(&mut self) {
+        for (id, shape, action) in std::mem::take(&mut self.early) {
+            self.obey(Order::Take(id, shape, action));
         }
         self.look_at_rows();
-        self.look_at_leases()?;
-        self.submit()?;
+        self.look_at_leases();
+        let has_more = self.submit();
         let began = self.site.now();
         self.read_news();
         self.pause = (self.since(began) * PAUSE).clamp(LOOK, LIST_EVERY);
+        if has_more {
+            self.pause = COLLECT;
+        }
         self.close_batches();
         if self.calls.left(self.site.now()) > 0 {
             self.end_unneeded();
@@ -227,13 +243,28 @@ impl<'a, S: Site<'a>> Poller<'a, S> {
         let is_hurried = self.stopping.is_some() && self.since(self.stopped) < AT_FIRST;
         let pause = if is_hurried { LIST_EVERY_AT_FIRST } else { LIST_EVERY };
         if self.queue.len() > 0 && self.since(self.listed) >= pause {
-            self.list()?;
+            self.list();
             self.listed = self.site.now();
             if self.stopping == Some(Stop::Clean) && self.since(self.asked) >= ASK_AGAIN {
-                self.end_jobs(End::Clean)?;
+                self.end_jobs(End::Clean);
             }
         }
-        Ok(())
+    }
+
+    /// Warns the user once when the cluster does not answer any more.
+    pub(super) fn answered(&mut self, has_answered: bool) {
+        if has_answered {
+            self.is_silent = false;
+        } else if !self.is_silent {
+            let actions =
+                self.early.iter().map(|(id, ..)| *id).chain(self.tasks.values().map(|task| task.id));
+            let message =
+                "Slurm does not answer and is asked again; `scontrol ping` shows its state".to_owned();
+            if let Some(id) = actions.min() {
+                self.is_silent = true;
+                self.report(id, Update::Worker(WorkerEvent::Log { level: Level::Warning, message }));
+            }
+        }
     }
 
     fn since(&self, moment: Moment) -> Duration {
@@ -296,18 +327,11 @@ impl<'a, S: Site<'a>> Poller<'a, S> {
         let site = &mut self.site;
         self.sent.retain(|batch, sent| {
             let is_open = sent.is_adopted || open.contains(batch);
-            if !is_open {
+            if !is_open && !sent.may_live {
                 site.close(&sent.dir);
             }
             is_open
         });
-    }
-
-    /// Ends all tasks with an error that concerns the cluster.
-    fn give_up(&mut self, error: &Error) {
-        for task in self.tasks.keys().copied().collect::<Vec<_>>() {
-            self.end_task(task, || Err(copy_of(error)));
-        }
     }
 
     /// Ends a task that has no result.
@@ -334,10 +358,17 @@ impl<'a, S: Site<'a>> Poller<'a, S> {
         }
     }
 
-    fn end_jobs(&mut self, how: End) -> Result<()> {
+    fn end_jobs(&mut self, how: End) {
         self.asked = self.site.now();
-        let arrays: Vec<String> = self.sent.values().filter_map(|sent| sent.array.clone()).collect();
-        self.site.end(&arrays, how)
+        let own = self.sent.values().filter(|sent| !sent.is_adopted).filter_map(|sent| sent.array.clone());
+        // Another run may need the other jobs of a submission of which this run has adopted some.
+        let adopted = self.queue.open_jobs().filter_map(|(batch, index, _)| {
+            let sent = self.sent.get(&batch).filter(|sent| sent.is_adopted)?;
+            Some(format!("{}_{index}", sent.array.as_ref()?))
+        });
+        let jobs: Vec<String> = own.chain(adopted).collect();
+        // A cluster that does not answer is asked again.
+        let _ = self.site.end(&jobs, how);
     }
 
     fn stop(&mut self, how: Stop) {
@@ -351,10 +382,9 @@ impl<'a, S: Site<'a>> Poller<'a, S> {
             self.queue.open_jobs().flat_map(|(.., tasks)| tasks.to_vec()).collect();
         let waiting: Vec<TaskId> = self.tasks.keys().filter(|task| !placed.contains(task)).copied().collect();
         waiting.into_iter().for_each(|task| self.end_task(task, || Ok(Outcome::Stopped)));
-        if let Err(error) = self.end_jobs(if how == Stop::Clean { End::Clean } else { End::Now }) {
-            self.give_up(&error);
-        }
+        self.end_jobs(if how == Stop::Clean { End::Clean } else { End::Now });
         if how == Stop::Now {
+            self.sent.values_mut().for_each(|sent| sent.may_live = true);
             // Jobs that are killed have no last words.
             for task in self.tasks.keys().copied().collect::<Vec<_>>() {
                 self.end_task(task, || Ok(Outcome::Stopped));

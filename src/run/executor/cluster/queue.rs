@@ -16,6 +16,9 @@ pub(super) type BatchId = u64;
 /// Number of times that a task is submitted again after its job was lost.
 const MOST_LOST: u32 = 3;
 
+/// Durations of a job for which tasks wait for the end of samples.
+const PATIENCE: f64 = 4.0;
+
 /// Shortest expected duration of a task in seconds: a job looks up and records each of its tasks.
 const LEAST: f64 = 0.1;
 
@@ -73,12 +76,14 @@ impl JobState {
 /// End of a job.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::run) enum JobEnd {
-    /// Its script ended.
+    /// Its script ended, and it is not known that it failed.
     Exited,
-    /// Its script ended, and its output says why.
+    /// Its script failed, and its output says why.
     Failed,
     /// Its node failed.
     NodeFailed,
+    /// The cluster killed it in favour of another job.
+    Preempted,
     /// Somebody cancelled it.
     Cancelled,
     /// It ran longer than its limit.
@@ -126,14 +131,21 @@ struct Job {
     tasks: Vec<TaskId>,
     /// Time at which the job was first seen ended while tasks of it had no outcome.
     ended: Option<Moment>,
-    /// True if it has reported that it was asked to end, and did not wait to be started again since then.
-    is_stopped: bool,
+    /// Attempt that has reported that it was asked to end, if no other attempt has reported anything since then.
+    stopped: Option<String>,
 }
 
 impl Job {
     fn new(tasks: Vec<TaskId>) -> Self {
-        Self { tasks, ended: None, is_stopped: false }
+        Self { tasks, ended: None, stopped: None }
     }
+}
+
+/// Jobs that measure the duration of a stage.
+struct Samples {
+    open: usize,
+    /// Time of the first one.
+    since: Moment,
 }
 
 /// Limits of a queue.
@@ -154,13 +166,15 @@ pub(super) struct Limits {
 /// Tasks that wait, and jobs that perform the others.
 pub(super) struct Queue {
     limits: Limits,
+    /// Largest number of jobs that the cluster accepts in one submission now.
+    array: usize,
     tasks: BTreeMap<TaskId, Task>,
     waiting: BTreeMap<Shape, Vec<TaskId>>,
     batches: BTreeMap<BatchId, Batch>,
     /// Mean duration of the tasks of a stage that have ended, and their number.
     known: BTreeMap<String, (f64, u32)>,
-    /// Number of jobs of each stage with tasks of unknown duration.
-    samples: BTreeMap<String, usize>,
+    /// Jobs of each stage with tasks of unknown duration.
+    samples: BTreeMap<String, Samples>,
     next_task: TaskId,
     next_batch: BatchId,
 }
@@ -168,6 +182,7 @@ pub(super) struct Queue {
 impl Queue {
     pub(super) fn new(limits: Limits) -> Self {
         Self {
+            array: limits.array,
             limits,
             tasks: BTreeMap::new(),
             waiting: BTreeMap::new(),
@@ -234,13 +249,14 @@ impl Queue {
     }
 
     /// Packs the waiting tasks into submissions. Tasks of unknown duration are not packed, and only a sample of them is
-    /// submitted: its durations decide how the others are packed. Returns at most this number of submissions.
-    pub(super) fn submissions(&mut self, most: usize) -> Vec<Submission> {
+    /// submitted: its durations decide how the others are packed. If the sample takes longer than a job should, the others
+    /// get a job each. Returns at most this number of submissions.
+    pub(super) fn submissions(&mut self, now: Moment, most: usize) -> Vec<Submission> {
         let shapes: Vec<Shape> = self.waiting.keys().cloned().collect();
         let mut submissions = Vec::new();
         for shape in shapes {
             while submissions.len() < most {
-                let jobs = self.pack(&shape);
+                let jobs = self.pack(&shape, now);
                 if jobs.is_empty() {
                     break;
                 }
@@ -263,7 +279,7 @@ impl Queue {
     }
 
     /// Takes tasks of one shape for one submission, in their order.
-    fn pack(&mut self, shape: &Shape) -> Vec<Vec<TaskId>> {
+    fn pack(&mut self, shape: &Shape, now: Moment) -> Vec<Vec<TaskId>> {
         let Some(waiting) = self.waiting.remove(shape) else { return Vec::new() };
         // A job must end within its time limit although tasks may take longer than expected.
         let most =
@@ -274,14 +290,16 @@ impl Queue {
             let task = self.tasks.get_mut(&id).expect("a task that waits");
             let of_others = self.known.get(&task.stage).map(|(mean, _)| *mean);
             let seconds = if task.is_exact { task.seconds.or(of_others) } else { of_others.or(task.seconds) };
-            if jobs.len() + usize::from(!open.is_empty()) >= self.limits.array {
+            if jobs.len() + usize::from(!open.is_empty()) >= self.array {
                 left.push(id);
                 continue;
             }
             let Some(seconds) = seconds else {
-                let samples = self.samples.entry(task.stage.clone()).or_default();
-                if *samples < self.limits.samples {
-                    *samples += 1;
+                let samples =
+                    self.samples.entry(task.stage.clone()).or_insert(Samples { open: 0, since: now });
+                let age = now.saturating_sub(samples.since).as_secs_f64();
+                if samples.open < self.limits.samples || age > PATIENCE * self.limits.job_seconds {
+                    samples.open += 1;
                     task.is_sample = true;
                     jobs.push(vec![id]);
                 } else {
@@ -301,6 +319,18 @@ impl Queue {
         }
         self.waiting.insert(shape.clone(), left);
         jobs
+    }
+
+    /// Notes that the cluster has accepted an array of this many jobs: the next one may have twice as many.
+    pub(super) fn accepted(&mut self, jobs: usize) {
+        self.array = self.array.max(jobs * 2).min(self.limits.array);
+    }
+
+    /// Puts back the tasks of a submission with too many jobs: the next one has half as many.
+    pub(super) fn too_many(&mut self, batch: BatchId) {
+        let jobs = self.batches.get(&batch).map_or(1, |found| found.jobs.len());
+        self.array = (jobs / 2).max(1);
+        self.refused(batch);
     }
 
     /// Puts back the tasks of a submission that the cluster did not accept.
@@ -323,10 +353,15 @@ impl Queue {
         self.waiting.entry(task.shape.clone()).or_default().insert(0, id);
     }
 
-    /// Notes that a job has reported that it was asked to end.
-    pub(super) fn stopped(&mut self, (batch, index): (BatchId, usize)) {
-        if let Some(found) = self.batches.get_mut(&batch) {
-            found.jobs[index].is_stopped = true;
+    /// Notes that an attempt at a job has reported something: that it was asked to end if `is_stopped`.
+    pub(super) fn heard(&mut self, (batch, index): (BatchId, usize), attempt: &str, is_stopped: bool) {
+        let Some(job) = self.batches.get_mut(&batch).and_then(|found| found.jobs.get_mut(index)) else {
+            return;
+        };
+        if is_stopped {
+            job.stopped = Some(attempt.to_owned());
+        } else if job.stopped.as_ref().is_some_and(|stopped| stopped != attempt) {
+            job.stopped = None;
         }
     }
 
@@ -393,13 +428,15 @@ impl Queue {
         for (batch, found) in &mut self.batches {
             for (index, job) in found.jobs.iter_mut().enumerate().filter(|(_, job)| !job.tasks.is_empty()) {
                 let end = match state(*batch, index) {
-                    Some(JobState::Ended(JobEnd::Exited | JobEnd::Failed)) if job.is_stopped => {
+                    Some(JobState::Ended(JobEnd::Exited | JobEnd::Failed)) if job.stopped.is_some() => {
                         JobEnd::Cancelled
                     }
                     Some(JobState::Ended(end)) => end,
                     state => {
                         job.ended = None;
-                        job.is_stopped &= state != Some(JobState::Pending);
+                        if state == Some(JobState::Pending) {
+                            job.stopped = None;
+                        }
                         continue;
                     }
                 };
@@ -418,9 +455,14 @@ impl Queue {
     /// Puts a lost task back, unless it was lost too often or its end would repeat.
     fn lose(&mut self, id: TaskId, job: (BatchId, usize), end: JobEnd) -> LostTask {
         let task = self.tasks.get_mut(&id).expect("a task of a job");
-        task.times_lost += 1;
-        let repeats =
-            matches!(end, JobEnd::Exited | JobEnd::Failed | JobEnd::Cancelled | JobEnd::OutOfMemory);
+        // A job that was killed in favour of another one did nothing wrong.
+        task.times_lost += u32::from(end != JobEnd::Preempted);
+        let repeats = match end {
+            JobEnd::Failed | JobEnd::Cancelled | JobEnd::OutOfMemory => true,
+            // The rows that the shard has computed are in the store.
+            JobEnd::Exited => !task.is_exact,
+            JobEnd::NodeFailed | JobEnd::Preempted | JobEnd::TimedOut | JobEnd::Unknown => false,
+        };
         let again = !repeats && task.times_lost <= MOST_LOST;
         self.leave(id);
         if again {
@@ -431,9 +473,9 @@ impl Queue {
 }
 
 /// Makes room for another sample of a stage.
-fn free_sample(samples: &mut BTreeMap<String, usize>, stage: &str) {
+fn free_sample(samples: &mut BTreeMap<String, Samples>, stage: &str) {
     if let Some(samples) = samples.get_mut(stage) {
-        *samples = samples.saturating_sub(1);
+        samples.open = samples.open.saturating_sub(1);
     }
 }
 

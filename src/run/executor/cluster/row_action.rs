@@ -21,6 +21,9 @@ use crate::run::task::TaskSpec;
 /// Largest number of actions whose rows are looked up, or whose tables are assembled, at one time.
 const THREADS: usize = 4;
 
+/// Number of jobs of an action that may end without news about any of their rows.
+const MOST_EMPTY: u32 = 3;
+
 impl<'a, S: Site<'a>> Poller<'a, S> {
     pub(super) fn take_rows(&mut self, id: ActionId, shape: Shape, action: Box<Action<'a>>) {
         self.rows.to_plan.push_back((self.site.now(), id, shape, action));
@@ -79,6 +82,7 @@ impl<'a, S: Site<'a>> Poller<'a, S> {
             left: Vec::new(),
             parts: Vec::new(),
             rates: Rates::new(known),
+            empty: 0,
             failed: None,
             is_stopped: false,
         };
@@ -168,11 +172,12 @@ impl<'a, S: Site<'a>> Poller<'a, S> {
         let Some(piece) = action.shards.remove(&task) else { return };
         match result {
             // The parts of an adopted shard may have been read by the engine that was killed.
-            Ok(true) if piece.done == 0 && !piece.is_adopted() => {
-                let message = "a job ended without having computed any of its rows";
+            Ok(true) if piece.done == 0 && !piece.is_adopted() && action.empty == MOST_EMPTY => {
+                let message = "jobs end without having computed any of their rows";
                 action.failed.get_or_insert(Error::user_error(Code::Internal, message, "report it"));
             }
             Ok(true) => {
+                action.empty += u32::from(piece.done == 0);
                 action.left.extend(piece.left());
                 action.left.sort_unstable();
             }
@@ -193,6 +198,9 @@ impl<'a, S: Site<'a>> Poller<'a, S> {
             of_job.iter().all(|task| tasks.contains(task)).then(|| format!("{array}_{index}"))
         });
         self.unneeded.extend(jobs);
+        let batches: BTreeSet<_> = self.queue.open_jobs().map(|(batch, ..)| batch).collect();
+        let of_batches = self.sent.iter_mut().filter(|(batch, _)| batches.contains(batch));
+        of_batches.for_each(|(_, sent)| sent.may_live = true);
         tasks.iter().for_each(|task| drop(self.forget(*task, None)));
     }
 }

@@ -39,6 +39,8 @@ pub(super) struct RowAction<'a> {
     pub left: Vec<usize>,
     pub parts: Vec<ShardPart>,
     pub rates: Rates<TaskId>,
+    /// Number of jobs that ended without news about any of their rows.
+    pub empty: u32,
     pub failed: Option<Error>,
     pub is_stopped: bool,
 }

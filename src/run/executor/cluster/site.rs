@@ -1,8 +1,9 @@
 //! Everything outside of the poller: the clock, Slurm, the files of jobs, and the results of other runs.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::mpsc::Sender;
+use std::time::Duration;
 
 use callsheet_worker::error::Result;
 
@@ -17,29 +18,59 @@ use crate::run::task::{JobDir, Task, TaskNews, TaskSpec};
 use crate::store::LatestResult;
 
 /// Files of news that were read, of each attempt at each job.
-pub(super) type ReadNews = BTreeMap<(usize, String), ReadFiles>;
+#[derive(Default)]
+pub(super) struct ReadNews {
+    attempts: BTreeMap<(usize, String), ReadFiles>,
+    /// True if an earlier engine has read the first files and removed them.
+    pub is_adopted: bool,
+}
+
+impl ReadNews {
+    /// Files of an attempt at the job at `index`.
+    pub(super) fn of(&mut self, index: usize, attempt: &str) -> &mut ReadFiles {
+        let next = (!self.is_adopted).then_some(0);
+        self.attempts.entry((index, attempt.to_owned())).or_insert(ReadFiles { next, gap: None })
+    }
+
+    /// Forgets what was read of a job.
+    pub(super) fn forget(&mut self, index: usize) {
+        self.attempts.retain(|(known, _), _| *known != index);
+    }
+}
 
 /// Files of news of one attempt that were read. They are numbered, but one may become visible before an earlier one.
-#[derive(Default)]
 pub(super) struct ReadFiles {
-    /// All files with a smaller number were read.
-    next: u64,
-    later: BTreeSet<u64>,
+    /// Number of the next file; `None` if the first files are missing.
+    next: Option<u64>,
+    /// Time since which the next file is missing although a later one is visible.
+    gap: Option<Moment>,
 }
 
 impl ReadFiles {
-    /// Returns true if the file with this number was read.
-    pub(super) fn contains(&self, number: u64) -> bool {
-        number < self.next || self.later.contains(&number)
+    /// Returns true if the file with this number is the next one, or if the next one has been missing for too long.
+    pub(super) fn is_next(&mut self, number: u64, now: Moment) -> bool {
+        match self.next {
+            Some(next) if number < next => false,
+            Some(next) if number > next => now.saturating_sub(*self.gap.get_or_insert(now)) >= LONGEST_GAP,
+            _ => true,
+        }
     }
 
     /// Notes that a file was read.
     pub(super) fn add(&mut self, number: u64) {
-        self.later.insert(number);
-        while self.later.remove(&self.next) {
-            self.next += 1;
-        }
+        (self.next, self.gap) = (Some(number + 1), None);
     }
+}
+
+/// Longest wait for a file of news after a later one of its attempt has become visible.
+const LONGEST_GAP: Duration = Duration::from_secs(60);
+
+/// News of an attempt at a job.
+pub(super) struct JobNews {
+    /// Position of the job in its array.
+    pub index: usize,
+    pub attempt: String,
+    pub news: Vec<TaskNews>,
 }
 
 /// State of a task that another run had begun.
@@ -81,8 +112,11 @@ pub(super) trait Site<'a> {
     /// Returns an error if the cluster can never be asked.
     fn end(&mut self, arrays: &[String], how: End) -> Result<()>;
 
-    /// Reads the news of a submission that are not among `read`, and adds them to it. Each item has the position of a job.
-    fn news(&mut self, dir: &JobDir, read: &mut ReadNews) -> Vec<(usize, Vec<TaskNews>)>;
+    /// Reads the news of a submission that are not among `read`, and adds them to it.
+    fn news(&mut self, dir: &JobDir, read: &mut ReadNews) -> Vec<JobNews>;
+
+    /// Removes the files of a submission that the cluster has not accepted.
+    fn discard(&mut self, dir: &JobDir);
 
     /// Returns true if the output of a job that ended without news says why.
     fn has_output(&self, dir: &JobDir, index: usize) -> bool;
@@ -117,11 +151,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn files_of_news_are_read_once_in_whatever_order_they_become_visible() {
-        let mut read = ReadFiles::default();
-        [0, 3, 1].into_iter().for_each(|number| read.add(number));
-        assert_eq!([0, 1, 2, 3, 4].map(|number| read.contains(number)), [true, true, false, true, false]);
-        read.add(2);
-        assert_eq!((read.next, read.later.len()), (4, 0), "no number is kept for longer than necessary");
+    fn files_of_news_are_read_in_order_and_a_gap_is_not_waited_for_forever() {
+        let at = Duration::from_secs;
+        let mut read = ReadNews::default();
+        let files = read.of(0, "a");
+        assert!(!files.is_next(1, at(0)) && files.is_next(0, at(1)));
+        files.add(0);
+        assert!(!files.is_next(0, at(2)) && files.is_next(1, at(2)));
+        files.add(1);
+        assert!(!files.is_next(3, at(10)) && !files.is_next(3, at(50)) && files.is_next(3, at(80)));
+        let mut read = ReadNews { is_adopted: true, ..ReadNews::default() };
+        assert!(read.of(0, "a").is_next(7, at(0)), "the engine that was killed has read the others");
     }
 }

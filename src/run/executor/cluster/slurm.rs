@@ -19,23 +19,36 @@ use crate::declare::ExecutorDecl;
 /// Longest time for which a program of Slurm may work. A controller that does not answer makes them wait for minutes.
 const TIMEOUT: Duration = Duration::from_secs(60);
 
+/// Largest number of names in one listing; a listing of more names lists all jobs of the user.
+const MOST_NAMES: usize = 1000;
+
 /// Time before the end of a job at which it is asked for a checkpoint; of a short job, a quarter of its time.
 const BEFORE_END: Duration = Duration::from_secs(120);
 
 /// Time after which jobs are asked to end again: Slurm loses a signal to a job that has just started.
 pub(super) const ASK_AGAIN: Duration = Duration::from_secs(4);
 
-/// Beginnings of what sbatch says when it may accept the jobs later.
-const LATER: [&str; 9] = [
+/// Parts of what sbatch says when it does not accept as many jobs now.
+const TOO_MANY: [&str; 5] = [
     "QOSMax",
     "AssocMax",
     "MaxSubmit",
     "Job violates accounting/QOS policy",
+    "Invalid job array specification",
+];
+
+/// Parts of what sbatch says when the controller did not answer: it may have accepted the jobs.
+const LATER: [&str; 10] = [
     "Slurm temporarily unable to accept job",
     "Resource temporarily unavailable",
     "Unable to contact slurm controller",
     "Socket timed out",
     "Connection refused",
+    "Zero Bytes were transmitted or received",
+    "Message receive failure",
+    "ommunication connection failure",
+    "in standby mode",
+    "Protocol authentication error",
 ];
 
 /// Submission that was not accepted.
@@ -43,6 +56,8 @@ const LATER: [&str; 9] = [
 pub(super) enum Refusal {
     /// It may be accepted later, or was even accepted although the answer was lost.
     Later(String),
+    /// A limit of the number of jobs is reached.
+    TooMany(String),
     /// It will never be accepted.
     Never(Error),
 }
@@ -107,9 +122,15 @@ pub(super) fn start(decl: &ExecutorDecl, array: &Array) -> Result<String, Refusa
         let id = String::from_utf8_lossy(&output.stdout);
         return Ok(id.trim().split(';').next().unwrap_or_default().to_owned());
     }
-    // A limit for each job is never met later.
-    if LATER.iter().any(|known| said.contains(known)) && !said.contains("PerJob") {
-        return Err(Refusal::Later(said.replace("sbatch: error: ", "").replace('\n', "; ")));
+    let (contains, reason) =
+        (|known: &[&str]| known.iter().any(|known| said.contains(known)), in_one_line(&said));
+    // A limit for each job is never met later, and an array of one job is as small as can be.
+    let is_smallest = array.jobs == 1 && said.contains("Invalid job array specification");
+    if contains(&TOO_MANY) && !said.contains("PerJob") && !is_smallest {
+        return Err(Refusal::TooMany(reason));
+    }
+    if contains(&LATER) {
+        return Err(Refusal::Later(reason));
     }
     Err(Refusal::Never(refused(decl, array.shape, &said)))
 }
@@ -187,8 +208,11 @@ fn refused(decl: &ExecutorDecl, shape: &Shape, said: &str) -> Error {
                 .to_owned(),
         )
     };
-    let said = said.replace("sbatch: error: ", "").replace('\n', "; ");
-    Error::user_error(Code::Resources, format!("{message}: {said}"), help)
+    Error::user_error(Code::Resources, format!("{message}: {}", in_one_line(said)), help)
+}
+
+fn in_one_line(said: &str) -> String {
+    said.replace("sbatch: error: ", "").replace('\n', "; ")
 }
 
 /// Names of the partitions; none if Slurm does not answer.
@@ -221,7 +245,9 @@ fn sinfo(format: &str) -> Result<Vec<String>> {
 /// Returns an error if squeue cannot be started.
 pub(super) fn list(names: &[String]) -> Result<Option<Vec<Listed>>> {
     let words = ["--me", "-h", "-t", "all", "-r", "-o", "%j|%F|%K|%T|%r"].map(str::to_owned);
-    let words: Vec<String> = words.into_iter().chain([format!("--name={}", names.join(","))]).collect();
+    // The system limits the length of an argument.
+    let by_name = (names.len() <= MOST_NAMES).then(|| format!("--name={}", names.join(",")));
+    let words: Vec<String> = words.into_iter().chain(by_name).collect();
     let output = slurm("squeue", &words, b"")?.filter(|output| output.status.success());
     Ok(output.map(|output| String::from_utf8_lossy(&output.stdout).lines().filter_map(parse).collect()))
 }
@@ -242,8 +268,10 @@ fn state_of(name: &str) -> JobState {
     match name {
         "PENDING" | "CONFIGURING" | "REQUEUED" | "REQUEUE_FED" | "REQUEUE_HOLD" | "RESV_DEL_HOLD"
         | "SPECIAL_EXIT" => JobState::Pending,
-        "COMPLETED" | "FAILED" => JobState::Ended(JobEnd::Exited),
-        "NODE_FAIL" | "BOOT_FAIL" | "PREEMPTED" | "REVOKED" => JobState::Ended(JobEnd::NodeFailed),
+        "COMPLETED" => JobState::Ended(JobEnd::Exited),
+        "FAILED" => JobState::Ended(JobEnd::Failed),
+        "NODE_FAIL" | "BOOT_FAIL" => JobState::Ended(JobEnd::NodeFailed),
+        "PREEMPTED" | "REVOKED" => JobState::Ended(JobEnd::Preempted),
         "CANCELLED" => JobState::Ended(JobEnd::Cancelled),
         "TIMEOUT" | "DEADLINE" => JobState::Ended(JobEnd::TimedOut),
         "OUT_OF_MEMORY" => JobState::Ended(JobEnd::OutOfMemory),

@@ -12,14 +12,14 @@ use super::errors::has_output;
 use super::live::{LiveJob, find_live};
 use super::queue::{Moment, Shape};
 use super::row_state::{Done, RowAction};
-use super::site::{OtherWork, ReadNews, Site};
+use super::site::{JobNews, OtherWork, ReadNews, Site};
 use super::slurm::{self, Array, End, Listed, Refusal};
 use crate::declare::{ExecutorDecl, StageDecl};
 use crate::run::action::Action;
 use crate::run::context::Run;
 use crate::run::executor::guard::guarded;
 use crate::run::executor::{ActionId, News, Update};
-use crate::run::task::{Engine, JobDir, Task, TaskNews, TaskSpec, TaskUpdate, list_news};
+use crate::run::task::{Engine, JobDir, Task, TaskSpec, TaskUpdate, list_news};
 use crate::store::LockName;
 
 /// Slurm, the store, and threads of this machine.
@@ -75,22 +75,27 @@ impl<'s, 'a: 's> Site<'a> for SlurmSite<'s, 'a> {
         slurm::end(arrays, how)
     }
 
-    fn news(&mut self, dir: &JobDir, read: &mut ReadNews) -> Vec<(usize, Vec<TaskNews>)> {
+    fn news(&mut self, dir: &JobDir, read: &mut ReadNews) -> Vec<JobNews> {
+        let now = self.now();
         let fresh = list_news(dir).into_iter().filter_map(|file| {
-            let of_attempt = read.entry(file.attempt()).or_default();
-            if of_attempt.contains(file.number) {
+            let files = read.of(file.index, &file.attempt);
+            if !files.is_next(file.number, now) {
                 return None;
             }
             let news = file.read()?;
-            of_attempt.add(file.number);
+            files.add(file.number);
             // If this engine is killed, another one needs the ends of tasks only.
             let has_end = file.is_end || news.iter().any(|news| matches!(news.update, TaskUpdate::Ended(_)));
             if !has_end {
                 let _ = fs::remove_file(&file.path);
             }
-            Some((file.index, news))
+            Some(JobNews { index: file.index, attempt: file.attempt, news })
         });
         fresh.collect()
+    }
+
+    fn discard(&mut self, dir: &JobDir) {
+        let _ = fs::remove_dir_all(&dir.0);
     }
 
     fn has_output(&self, dir: &JobDir, index: usize) -> bool {

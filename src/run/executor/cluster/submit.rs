@@ -1,9 +1,8 @@
 //! Submission of tasks as arrays of jobs.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
-use callsheet_worker::error::Result;
+use callsheet_worker::error::Error;
 use callsheet_worker::protocol::{Level, WorkerEvent};
 
 use super::errors::copy_of;
@@ -18,21 +17,23 @@ use crate::run::task::Task;
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 
 impl<'a, S: Site<'a>> Poller<'a, S> {
-    /// Submits the tasks that wait.
-    pub(super) fn submit(&mut self) -> Result<()> {
-        if self.stopping.is_some() || self.site.now() < self.next.0 {
-            return Ok(());
+    /// Submits tasks that wait: one array, because an order to stop must not wait for others. Returns true if it did.
+    pub(super) fn submit(&mut self) -> bool {
+        let now = self.site.now();
+        if self.stopping.is_some() || now < self.next.0 || self.calls.left(now) == 0 {
+            return false;
         }
-        let most = self.calls.left(self.site.now());
-        for submission in self.queue.submissions(most as usize) {
-            self.calls.made(self.site.now(), 1);
-            self.send(submission)?;
+        let submission = self.queue.submissions(now, 1).pop();
+        let has_tasks = submission.is_some();
+        if let Some(submission) = submission {
+            self.calls.made(now, 1);
+            self.send(submission);
         }
-        Ok(())
+        has_tasks
     }
 
     /// Submits an array. Its files are written first.
-    fn send(&mut self, submission: Submission) -> Result<()> {
+    fn send(&mut self, submission: Submission) {
         let name = format!("cs-{:08x}{}", fingerprint(&self.run), self.count);
         self.count += 1;
         let tasks = |tasks: &Vec<u64>| {
@@ -43,39 +44,54 @@ impl<'a, S: Site<'a>> Poller<'a, S> {
             tasks.iter().filter_map(task).collect()
         };
         let specs: Vec<Vec<Task>> = submission.jobs.iter().map(tasks).collect();
-        let (dir, started) = self.site.submit(&name, &submission.shape, &specs)?;
+        let (dir, started) = match self.site.submit(&name, &submission.shape, &specs) {
+            Ok(written) => written,
+            Err(error) => return self.fail(&submission, &error),
+        };
         let array = match started {
             Ok(id) => {
                 self.next.1 = TRY_AGAIN;
+                self.queue.accepted(submission.jobs.len());
                 Some(id)
             }
             Err(Refusal::Never(error)) => {
-                for task in submission.jobs.into_iter().flatten() {
-                    self.end_task(task, || Err(copy_of(&error)));
-                }
-                return Ok(());
+                self.site.discard(&dir);
+                return self.fail(&submission, &error);
+            }
+            Err(Refusal::TooMany(reason)) => {
+                self.site.discard(&dir);
+                self.wait(&submission, &reason);
+                return self.queue.too_many(submission.batch);
             }
             Err(Refusal::Later(reason)) => {
-                self.warn(
-                    &submission,
-                    &format!("Slurm does not accept jobs now and is asked again: {reason}"),
-                );
-                self.next = (self.site.now() + self.next.1, (self.next.1 * 2).min(LONGEST_PAUSE));
+                self.wait(&submission, &reason);
                 self.calls.made(self.site.now(), 1);
-                if self.site.list(std::slice::from_ref(&name))?.is_some_and(|listed| listed.is_empty()) {
+                let listed = self.site.list(std::slice::from_ref(&name));
+                if listed.is_ok_and(|listed| listed.is_some_and(|listed| listed.is_empty())) {
                     self.queue.refused(submission.batch);
-                    self.doubtful.insert(name);
-                    return Ok(());
+                    self.doubtful.insert(name, self.site.now());
+                    return;
                 }
                 // The answer may have been lost: the next listings decide.
                 None
             }
         };
         let jobs = submission.jobs.into_iter().map(|tasks| tasks.into_iter().map(Some).collect()).collect();
-        let (read, since) = (BTreeMap::new(), self.site.now());
-        let sent = Sent { name, dir, array, jobs, read, since, is_adopted: false };
+        let sent = Sent::new(name, dir, array, jobs, self.site.now());
         self.sent.insert(submission.batch, sent);
-        Ok(())
+    }
+
+    /// Ends the tasks of a submission that is not possible.
+    fn fail(&mut self, submission: &Submission, error: &Error) {
+        for task in submission.jobs.iter().flatten() {
+            self.end_task(*task, || Err(copy_of(error)));
+        }
+    }
+
+    /// Waits before the next submission.
+    fn wait(&mut self, submission: &Submission, reason: &str) {
+        self.warn(submission, &format!("Slurm does not accept jobs now and is asked again: {reason}"));
+        self.next = (self.site.now() + self.next.1, (self.next.1 * 2).min(LONGEST_PAUSE));
     }
 
     /// Warns the user about a submission, at its first task.

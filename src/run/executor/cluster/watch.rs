@@ -2,13 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use callsheet_worker::error::Result;
-
 use super::errors::error_of;
 use super::poller::{Poller, Sent};
 use super::queue::{BatchId, JobEnd, JobState, LostTask, Moment, TaskId};
 use super::reasons::in_words;
-use super::site::Site;
+use super::site::{OtherWork, Site};
 use super::slurm::{Listed, States};
 use crate::run::executor::{ActionId, Outcome, Update};
 use std::time::Duration;
@@ -16,32 +14,40 @@ use std::time::Duration;
 /// Age of a submission from which the cluster must list it.
 const LISTED_AFTER: Duration = Duration::from_secs(10);
 
+/// Time for which a submission may still turn up that the cluster did not list.
+const DOUBTFUL: Duration = Duration::from_secs(600);
+
 impl<'a, S: Site<'a>> Poller<'a, S> {
     /// Lists all jobs of this run, and looks for those that ended without a word.
-    pub(super) fn list(&mut self) -> Result<()> {
-        let names = self.sent.values().map(|sent| &sent.name).chain(&self.doubtful);
+    pub(super) fn list(&mut self) {
+        let now = self.site.now();
+        self.doubtful.retain(|_, since| now.saturating_sub(*since) < DOUBTFUL);
+        let names = self.sent.values().map(|sent| &sent.name).chain(self.doubtful.keys());
         let names: Vec<String> = names.cloned().collect();
         if names.is_empty() {
-            return Ok(());
+            return;
         }
-        let Some(listed) = self.site.list(&names)? else { return Ok(()) };
+        let listed = self.site.list(&names).ok().flatten();
+        self.answered(listed.is_some());
+        let Some(listed) = listed else { return };
         for sent in self.sent.values_mut().filter(|sent| sent.array.is_none()) {
             sent.array = listed.iter().find(|job| job.name == sent.name).map(|job| job.array.clone());
         }
         // A listing may be older than a submission: its tasks were submitted again.
-        let doubtful = listed.iter().filter(|job| job.state.is_live() && self.doubtful.contains(&job.name));
+        let doubtful =
+            listed.iter().filter(|job| job.state.is_live() && self.doubtful.contains_key(&job.name));
         let found: BTreeMap<String, String> =
             doubtful.map(|job| (job.name.clone(), job.array.clone())).collect();
-        self.doubtful.retain(|name| !found.contains_key(name));
+        self.doubtful.retain(|name, _| !found.contains_key(name));
         self.unneeded.extend(found.into_values());
         self.explain(&listed);
-        let (states, now) = (States::new(&listed), self.site.now());
+        let states = States::new(&listed);
         let (site, sent, queue) = (&self.site, &self.sent, &mut self.queue);
         let state = |batch: BatchId, index: usize| {
             let sent = sent.get(&batch)?;
             Some(match state_of(sent, index, &states, now)? {
-                JobState::Ended(JobEnd::Exited) if site.has_output(&sent.dir, index) => {
-                    JobState::Ended(JobEnd::Failed)
+                JobState::Ended(JobEnd::Failed) if !site.has_output(&sent.dir, index) => {
+                    JobState::Ended(JobEnd::Exited)
                 }
                 state => state,
             })
@@ -54,12 +60,11 @@ impl<'a, S: Site<'a>> Poller<'a, S> {
             let gone: Vec<TaskId> =
                 queue.open_jobs().filter(has_ended).flat_map(|(.., tasks)| tasks.to_vec()).collect();
             gone.into_iter().for_each(|task| self.end_task(task, || Ok(Outcome::Stopped)));
-            return Ok(());
+            return;
         }
         for lost in queue.listed(now, state) {
             self.lose(lost);
         }
-        Ok(())
     }
 
     /// Reports for each action why its jobs wait, whenever the reason changes. One that has a running job does not wait.
@@ -96,6 +101,13 @@ impl<'a, S: Site<'a>> Poller<'a, S> {
     /// Reports a task whose job ended without a word.
     fn lose(&mut self, lost: LostTask) {
         let Some(taken) = self.tasks.get(&lost.task) else { return };
+        // Its news may be lost, but its result is what counts.
+        if !lost.again
+            && !taken.is_shard
+            && let Ok(OtherWork::Done(head)) = self.site.other_work(&taken.spec, &taken.decl)
+        {
+            return self.end(lost.task, None, Ok(Outcome::Taken(head)));
+        }
         let (batch, index) = lost.job;
         let place = self.sent.get(&batch).map(|sent| (sent.dir.clone(), index));
         let error = error_of(self.decl, lost.end, place.as_ref());

@@ -430,7 +430,9 @@ impl SimulatedCluster {
         let job = &self.jobs[of.job];
         let array = self.arrays.get_mut(&job.name).expect("a submission");
         self.number += 1;
-        array.news.insert((of.visible, self.number), (job.index, TaskNews { task: of.task, update }));
+        array
+            .news
+            .insert((of.visible, self.number), (job.index, attempt, TaskNews { task: of.task, update }));
     }
 }
 

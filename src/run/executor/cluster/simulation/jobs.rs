@@ -25,8 +25,8 @@ pub(super) struct SimulatedArray {
     pub jobs: Range<JobId>,
     /// Number of jobs that run.
     pub running: usize,
-    /// News by the time from which they are visible, with the position of their job.
-    pub news: BTreeMap<(Moment, u64), (usize, TaskNews)>,
+    /// News by the time from which they are visible, with the position of their job and their attempt.
+    pub news: BTreeMap<(Moment, u64), (usize, AttemptId, TaskNews)>,
     pub is_closed: bool,
 }
 

@@ -82,7 +82,7 @@ impl Faults {
             stale_file: some(0.05),
             failure: 0.0,
             queue: some(600.0),
-            most_jobs: 1000 + random.below(9000),
+            most_jobs: 100 + random.below(9900),
         }
     }
 }

@@ -16,11 +16,11 @@ use crate::run::action::Action;
 use crate::run::executor::cluster::live::{LiveJob, LiveTask};
 use crate::run::executor::cluster::queue::{JobEnd, JobState, Moment, Shape};
 use crate::run::executor::cluster::row_state::{Done, RowAction};
-use crate::run::executor::cluster::site::{OtherWork, ReadNews, Site};
+use crate::run::executor::cluster::site::{JobNews, OtherWork, ReadNews, Site};
 use crate::run::executor::cluster::slurm::{End, Listed, Refusal};
 use crate::run::executor::{ActionId, News, Outcome, Update};
 use crate::run::rows::{Planned, RowPlan};
-use crate::run::task::{JobDir, Task, TaskNews, TaskSpec};
+use crate::run::task::{JobDir, Task, TaskSpec};
 use crate::store::LockName;
 
 /// Time for which the cluster lists a job that has ended.
@@ -48,7 +48,7 @@ impl<'a> Site<'a> for SimulatedSite<'a> {
         cluster.calls.push(cluster.now);
         let live = cluster.jobs.iter().filter(|job| job.state.is_live()).count();
         if live + jobs.len() > cluster.faults.most_jobs {
-            return Ok((dir, Err(Refusal::Later("QOSMaxSubmitJobPerUserLimit".to_owned()))));
+            return Ok((dir, Err(Refusal::TooMany("QOSMaxSubmitJobPerUserLimit".to_owned()))));
         }
         let is_lost = cluster.random.chance(cluster.faults.lost_answer);
         let answer = Refusal::Later("Socket timed out".to_owned());
@@ -113,14 +113,18 @@ impl<'a> Site<'a> for SimulatedSite<'a> {
         Ok(())
     }
 
-    fn news(&mut self, dir: &JobDir, _read: &mut ReadNews) -> Vec<(usize, Vec<TaskNews>)> {
+    fn discard(&mut self, _dir: &JobDir) {}
+
+    fn news(&mut self, dir: &JobDir, _read: &mut ReadNews) -> Vec<JobNews> {
         self.cluster.now += FOLDER;
         let now = self.cluster.now;
         let name = dir.0.to_string_lossy().into_owned();
         let Some(array) = self.cluster.arrays.get_mut(&name) else { return Vec::new() };
         let late = array.news.split_off(&(now, u64::MAX));
         let news = std::mem::replace(&mut array.news, late);
-        news.into_values().map(|(index, news)| (index, vec![news])).collect()
+        let news = news.into_values();
+        news.map(|(index, attempt, news)| JobNews { index, attempt: attempt.to_string(), news: vec![news] })
+            .collect()
     }
 
     fn has_output(&self, _dir: &JobDir, _index: usize) -> bool {
