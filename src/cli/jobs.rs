@@ -14,7 +14,7 @@ use super::exit::SUCCESS;
 use crate::declare::Project;
 use crate::plan::group;
 use crate::report::find_run;
-use crate::run::{ClusterJob, cancel_jobs, cluster_jobs};
+use crate::run::{Cancelled, ClusterJob, cancel_jobs, cluster_jobs};
 use crate::store::Store;
 
 /// List the jobs of this project on its clusters
@@ -94,7 +94,7 @@ impl Cancel {
         let store = Store::of(&Project::find()?)?;
         let run = self.run.as_ref().map(|run| find_run(&store, run)).transpose()?;
         let id = run.as_ref().map(|run| run.run.id.as_str());
-        let (count, left) = cancel_jobs(&store, id, self.now, |count| {
+        let Cancelled { jobs, left, engines } = cancel_jobs(&store, id, self.now, |count| {
             say(&format!("waiting for the end of {}", counted(count as u64, "job")));
         })?;
         if left > 0 {
@@ -104,9 +104,12 @@ impl Cancel {
                 "`callsheet cancel --now` kills them",
             ));
         }
-        say(&match count {
-            0 => "no jobs wait or run".to_owned(),
-            count => format!("cancelled {}", counted(count as u64, "job")),
+        say(&match (jobs, engines) {
+            (0, 0) => "no jobs wait or run".to_owned(),
+            (0, engines) => {
+                format!("asked {} to end, which had no job at the moment", counted(engines as u64, "run"))
+            }
+            (jobs, _) => format!("cancelled {}", counted(jobs as u64, "job")),
         });
         Ok(SUCCESS)
     }

@@ -26,7 +26,7 @@ fn count(text: &str) -> Option<u64> {
     text.lines().find_map(|line| line.strip_prefix("oom_kill ")?.trim().parse().ok())
 }
 
-/// Error of a worker that the kernel killed, if it has killed processes of this group since there were `before`.
+/// Error of a worker that failed, if the kernel has killed processes of this group since there were `before`.
 pub(super) fn out_of_memory(before: Option<u64>, stage: &str) -> Option<Error> {
     if killed_processes()? <= before? {
         return None;
@@ -36,7 +36,7 @@ pub(super) fn out_of_memory(before: Option<u64>, stage: &str) -> Option<Error> {
     Some(Error::user_error(
         Code::Resources,
         format!(
-            "the kernel killed the worker of stage `{stage}`, because the memory{limit} of its job is used up"
+            "the kernel killed a process while the worker of stage `{stage}` ran, because the memory{limit} of its job is used up"
         ),
         "raise `memory` under `resources` of the stage, or let the stage use less",
     ))

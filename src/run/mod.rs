@@ -57,8 +57,8 @@ use scheduler::Scheduler;
 pub use debug::{DebugJob, prepare_debug};
 pub use environment::{Variable, VariableSource, WorkerEnvironment, worker_environment};
 pub use executor::cluster::{
-    ClusterCheck, ClusterJob, DETACHED_VARIABLE, NodeCheck, StageForecast, answer_check, cancel_jobs,
-    check_cluster, cluster_jobs, detect_executor, engine_job, forecast, submit_engine,
+    Cancelled, ClusterCheck, ClusterJob, DETACHED_VARIABLE, NodeCheck, StageForecast, answer_check,
+    cancel_jobs, check_cluster, cluster_jobs, detect_executor, engine_job, forecast, submit_engine,
 };
 pub use executor::local::{Machine, machine, supervise};
 pub use executor::share::Share;

@@ -80,7 +80,7 @@ impl<'a> Executor<'a> for Mixed<'_, 'a> {
         if let Some(News::Update(id, Update::Ended(_))) = &news
             && let Some(cluster) = self.taken.remove(id).and_then(|name| self.clusters.get_mut(&name))
         {
-            cluster.ended();
+            cluster.ended(*id);
         }
         news
     }

@@ -103,9 +103,9 @@ impl Parts {
 
     /// Returns true if a sample has no time for another row.
     pub(in crate::run) fn is_over(&self, elapsed: Duration) -> bool {
-        // After one part, the time of a row cannot be told from that of the worker's start.
-        let next = self.rate.filter(|_| self.is_known).map_or(0.0, |rate| rate.seconds(1));
-        self.sample.is_some_and(|limit| elapsed.as_secs_f64() + next >= limit)
+        // Parts of two sizes separate the time of a row from that of the worker's start.
+        let Some(rate) = self.rate.filter(|_| self.is_known) else { return false };
+        self.sample.is_some_and(|limit| elapsed.as_secs_f64() + rate.seconds(1) >= limit)
     }
 
     /// Number of rows of the next part. Parts of a sample grow, so that the time of a row is known after its last ones.
@@ -114,7 +114,11 @@ impl Parts {
         match self.sample {
             Some(limit) => {
                 let seconds = (limit - elapsed.as_secs_f64()).max(0.0);
-                let fit = self.rate.filter(|_| self.is_known).map_or(self.size, |rate| rate.rows(seconds));
+                let fit = match self.rate {
+                    Some(rate) if self.is_known => rate.rows(seconds),
+                    Some(_) if seconds == 0.0 => 2,
+                    _ => self.size,
+                };
                 self.size.min(fit).min(most).max(1).min(left)
             }
             // The last parts are not smaller than the others.

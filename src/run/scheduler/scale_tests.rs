@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 use std::rc::Rc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use std::{env, fs};
 
 use rayon::prelude::*;
@@ -22,6 +22,9 @@ const LARGE: Size = Size { actions: 10_000, row_actions: 100, rows: 10_000, node
 /// Largest number of calls of the cluster's programs in a minute, and in the one in which the user stops the run.
 const MOST_CALLS: usize = 30;
 const MOST_CALLS_AT_STOP: usize = 60;
+
+/// Largest number of entries in the memory of the engine for each task that is not over.
+const MOST_ENTRIES: f64 = 6.0;
 
 /// Runs the pipeline until it ends or the engine is killed. Returns the summary, and the number of ends of stages that
 /// were reported.
@@ -61,17 +64,18 @@ fn new_run<'a>(pipeline: &'a Pipeline, id: &str) -> Run<'a> {
 /// engine, and one has tasks that fail.
 fn simulate(pipeline: &Pipeline, seed: u64) -> Outcome {
     let mut random = Random::new(seed);
-    let at = Some(random.seconds(0.0, 3600.0));
+    let at = random.seconds(0.0, 3600.0);
+    let again = (seed % 16 == 9).then_some(at + Duration::from_secs(5));
     let course = match seed % 8 {
-        1 => Course { interrupt: at, kill: None },
-        2 => Course { interrupt: None, kill: at },
+        1 => Course { interrupts: [Some(at), again], kill: None },
+        2 => Course { kill: Some(at), ..Course::default() },
         _ => Course::default(),
     };
     let stages = &pipeline.plan.stages;
     let decl = lab(pipeline.size.nodes as u32);
     let mut cluster = SimulatedCluster::new(stages, pipeline.size.nodes, decl.max_jobs as usize, random);
     if seed % 8 == 3 {
-        cluster.let_fail(0.001);
+        cluster.let_fail();
     }
     let runs = ["a", "b"].map(|name| new_run(pipeline, &format!("{seed}-{name}")));
     let (mut summary, mut report) = run(pipeline, &runs[0], &decl, cluster, course);
@@ -86,11 +90,15 @@ fn simulate(pipeline: &Pipeline, seed: u64) -> Outcome {
         is_over || summary.stopped || !summary.failed.is_empty(),
         "seed {seed}: actions are lost: {work:?}"
     );
-    assert_eq!(report.left, 0, "seed {seed}: the engine forgets tasks that are over");
+    assert_eq!(report.left, 0, "seed {seed}: the engine forgets what is over");
+    if summary.stopped {
+        let left = report.cluster.as_mut().expect("a cluster").left_after_stop();
+        assert_eq!(left, 0, "seed {seed}: jobs are left after the stop");
+    }
     Outcome { work, tasks: report.most_tasks, submissions: report.most_sent }
 }
 
-/// What a simulated run needed.
+/// Costs of a simulated run.
 #[derive(Clone, Copy, Debug)]
 struct Outcome {
     work: Work,
@@ -111,6 +119,17 @@ fn check(pipeline: &Pipeline, seed: u64, summary: &RunSummary, report: &Report) 
     assert_eq!(report.unfinished, 0, "seed {seed}: a table lacks rows");
     let most = if summary.stopped { MOST_CALLS_AT_STOP } else { MOST_CALLS };
     assert!(work.most_calls <= most, "seed {seed}: the cluster is asked too often: {work:?}");
+    assert!(
+        report.most_entries <= MOST_ENTRIES,
+        "seed {seed}: {} entries for each task",
+        report.most_entries
+    );
+    let rows = pipeline.size.row_actions * pipeline.size.rows;
+    assert!(work.rows_again * 20 <= rows, "seed {seed}: too much is computed again: {work:?}");
+    assert!(
+        work.actions_again * 20 <= pipeline.plan.stages.len(),
+        "seed {seed}: too much is computed again: {work:?}"
+    );
     work
 }
 

@@ -168,3 +168,57 @@ fn a_check_of_an_executor_that_is_interrupted_leaves_no_job() {
     assert!(!check.wait_with_output().expect("ended").status.success());
     until("no job that waits", || !waits());
 }
+
+#[test]
+fn a_limit_of_the_number_of_jobs_makes_submissions_smaller() {
+    let Some(cluster) = Cluster::start(4) else { return };
+    let project = instances(6, "echo \"$2\" > \"$1\"\n");
+    cluster.attach(&project, "");
+    replace(
+        &cluster,
+        "sbatch",
+        "case \"$*\" in *--array=0-[3-9]*) echo 'sbatch: error: QOSMaxSubmitJobPerUserLimit' >&2; exit 1;; esac\n\
+         exec /usr/bin/sbatch \"$@\"",
+    );
+    let (code, said) = cluster.callsheet(&project, &on_lab());
+    assert!(code == Some(0) && said.contains("6 stages run"), "{said}");
+    assert!(said.contains("Slurm does not accept jobs now and is asked again: QOSMaxSubmit"), "{said}");
+    let folders = fs::read_dir(project.path("data/store/runs")).expect("runs").flatten();
+    let jobs = folders.flat_map(|run| fs::read_dir(run.path().join("jobs")).into_iter().flatten());
+    assert!(jobs.count() <= 3, "refused submissions leave no files");
+}
+
+#[test]
+fn ctrl_c_does_not_wait_for_a_program_of_slurm_that_does_not_answer() {
+    let Some(cluster) = Cluster::start(1) else { return };
+    let project = minimal();
+    cluster.attach(&project, "");
+    replace(&cluster, "sbatch", "exec sleep 300");
+    let run = cluster.start_in(&project, &on_lab());
+    sleep(Duration::from_secs(2));
+    let clock = std::time::Instant::now();
+    interrupt(&run);
+    let output = run.wait_with_output().expect("ended");
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.code() == Some(130) && clock.elapsed() < Duration::from_secs(15), "{said}");
+}
+
+#[test]
+fn a_submission_that_cannot_be_written_fails_its_own_stages_only() {
+    let Some(cluster) = Cluster::start(2) else { return };
+    let project = layers();
+    cluster.attach(&project, "");
+    project.write("stages/copy/copy.sh", "sleep 6; cat \"$2\" > \"$1\"\n");
+    let run = cluster.start_in(&project, &on_lab());
+    until("a running job", || running(&cluster));
+    let runs = project.path("data/store/runs");
+    let run_dir = fs::read_dir(&runs).expect("runs").next().expect("a run").expect("a run").path();
+    let first = fs::read_dir(run_dir.join("jobs")).expect("jobs").next().expect("a submission").expect("one");
+    let name = first.file_name().to_string_lossy().into_owned();
+    // The folder of the next submission cannot be created.
+    fs::write(run_dir.join("jobs").join(format!("{}1", name.strip_suffix('0').expect("the first"))), "")
+        .expect("written");
+    let output = run.wait_with_output().expect("ended");
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(said.contains("copy: done") && said.contains("second: FAILED: cannot create"), "{said}");
+}

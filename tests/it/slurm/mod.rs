@@ -95,14 +95,18 @@ fn an_executor_that_cannot_work_is_refused_with_the_remedy() {
     );
     let stage = project.read("stages/copy/stage.toml");
     project.write("stages/copy/stage.toml", &format!("{stage}[resources]\ncpus = 4\n"));
+    let plan = [&["plan", "--on", "lab"], &MAIN[..]].concat();
+    for words in [&plan, &run] {
+        let (_, said) = cluster.callsheet(&project, words);
+        assert!(said.contains("needs 4 CPUs, but no class of executor `lab` has them"), "{said}");
+    }
     let (_, said) = cluster.callsheet(&project, &run);
-    assert!(said.contains("needs 4 CPUs, but no class of executor `lab` has them"), "{said}");
     assert!(said.contains("gpu (2 CPUs, 0 GPUs)"), "{said}");
     // Without the cluster's programs on PATH.
     project.write("stages/copy/stage.toml", &stage);
     let output = project.command_with(&[("PATH", "/nowhere")], &run);
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(said.contains("cannot start `squeue`") && said.contains("login node"), "{said}");
+    assert!(said.contains("cannot start `sbatch`") && said.contains("login node"), "{said}");
 }
 
 #[test]

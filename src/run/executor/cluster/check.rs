@@ -1,5 +1,6 @@
 //! Check of a cluster by two jobs: what its nodes see, and what their file system guarantees.
 
+use std::collections::BTreeSet;
 use std::env;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -61,11 +62,11 @@ pub struct ClusterCheck {
 /// changes. Cancels the jobs if `is_stopped` returns true.
 ///
 /// # Errors
-/// Returns an error if the cluster does not accept the jobs, or if they give no answer within `patience`.
+/// Returns an error if the cluster does not accept the jobs, or if they give no answer within `timeout`.
 pub fn check_cluster(
     project: &Project,
     decl: &ExecutorDecl,
-    patience: Duration,
+    timeout: Duration,
     is_stopped: impl Fn() -> bool,
     mut waits: impl FnMut(&str),
 ) -> Result<ClusterCheck> {
@@ -86,15 +87,15 @@ pub fn check_cluster(
     let alone =
         ExecutorDecl { options: [&decl.options[..], &["--exclusive".to_owned()]].concat(), ..decl.clone() };
     let array = Array { name: &name, jobs: 2, shape: &shape, folder: folder.path(), script };
-    let id = slurm::start(&alone, &array).map_err(|refusal| match refusal {
+    let id = slurm::start(&alone, &array, None).map_err(|refusal| match refusal {
         Refusal::Never(error) => error,
         Refusal::Later(reason) | Refusal::TooMany(reason) => {
             Error::user_error(Code::Busy, reason, "try again later")
         }
     })?;
-    let answers = wait(&name, folder.path(), patience, is_stopped, &mut waits);
+    let answers = wait(&name, folder.path(), timeout, is_stopped, &mut waits);
     if answers.is_err() {
-        slurm::end(&[id], End::Now)?;
+        slurm::end(&[id], End::Now, None)?;
     }
     answers
 }
@@ -102,13 +103,17 @@ pub fn check_cluster(
 fn wait(
     name: &str,
     folder: &Path,
-    patience: Duration,
+    timeout: Duration,
     is_stopped: impl Fn() -> bool,
     waits: &mut impl FnMut(&str),
 ) -> Result<ClusterCheck> {
-    let (clock, mut listed, mut reported) = (Instant::now(), Instant::now(), String::new());
+    let (clock, mut listed, mut reported, mut ended) = (Instant::now(), Instant::now(), String::new(), None);
     loop {
-        let answers = (0..2).map(|index| fs::read(answer(folder, index)).ok());
+        // The names are listed: a name that was asked for may stay unknown for a while.
+        let entries = fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
+        let visible: BTreeSet<PathBuf> = entries.collect();
+        let path = |index| Some(answer(folder, index)).filter(|path| visible.contains(path));
+        let answers = (0..2).map(|index| fs::read(path(index)?).ok());
         let answers: Option<Vec<NodeCheck>> =
             answers.map(|text| serde_json::from_slice(&text?).ok()).collect();
         if let Some(nodes) = answers {
@@ -116,18 +121,28 @@ fn wait(
         }
         if listed.elapsed() > LIST {
             listed = Instant::now();
-            let jobs = slurm::list(&[name.to_owned()])?.unwrap_or_default();
+            let jobs = slurm::list(&[name.to_owned()], None)?.unwrap_or_default();
             let state = jobs.iter().map(described).collect::<Vec<_>>().join("; ");
             if state != reported {
                 waits(&state);
                 reported = state;
             }
-            // An answer may become visible here a moment after its job has ended.
-            if clock.elapsed() > VISIBLE {
+            if jobs.iter().any(|job| !job.state.is_live()) {
+                ended.get_or_insert(listed);
+            }
+            // An answer may become visible here a while after its job has ended.
+            if ended.is_some_and(|since| since.elapsed() > VISIBLE) {
                 jobs.iter().try_for_each(|job| check_ended(job, folder))?;
             }
         }
-        if clock.elapsed() > patience || is_stopped() {
+        if is_stopped() {
+            return Err(Error::user_error(
+                Code::Busy,
+                "the check was interrupted; its jobs are cancelled",
+                "run it again",
+            ));
+        }
+        if clock.elapsed() > timeout {
             let message =
                 format!("the two jobs gave no answer within {} s: {reported}", clock.elapsed().as_secs());
             return Err(Error::user_error(Code::Busy, message, "try again with a longer --wait"));

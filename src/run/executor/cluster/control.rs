@@ -19,7 +19,7 @@ use super::slurm::{self, ASK_AGAIN, Array, End, Refusal};
 use super::{check_store, shape};
 use crate::declare::{ExecutorDecl, Project, ResourcesDecl};
 use crate::run::task::{JobDir, Task};
-use crate::store::Store;
+use crate::store::{LockName, Store};
 
 /// Beginning of the names of jobs that are engines.
 const ENGINE: &str = "cs-engine-";
@@ -65,7 +65,7 @@ pub fn cluster_jobs(store: &Store) -> Result<Vec<ClusterJob>> {
         return Ok(Vec::new());
     }
     let names: Vec<String> = dirs.keys().cloned().collect();
-    let listed = slurm::list(&names)?.ok_or_else(silent)?;
+    let listed = slurm::list(&names, None)?.ok_or_else(silent)?;
     let live = listed.iter().filter(|job| job.state.is_live());
     let jobs = live.filter_map(|job| {
         let ((run, dir), index) = (dirs.get(&job.name)?, job.index?);
@@ -93,9 +93,20 @@ fn silent() -> Error {
     Error::user_error(Code::Busy, "Slurm does not answer", "try again later; `scontrol ping` shows its state")
 }
 
+/// Number of jobs and engines that were asked to end.
+#[derive(Clone, Copy, Debug)]
+pub struct Cancelled {
+    /// Jobs that there were.
+    pub jobs: usize,
+    /// Jobs that have not ended.
+    pub left: usize,
+    /// Engines that submit jobs.
+    pub engines: usize,
+}
+
 /// Ends the jobs of a run, or of all runs of a project: those that wait at once; those that run may write a checkpoint
-/// unless they are ended `now`. Waits until they have ended, but not for long; calls `waits` with their number before every
-/// look at them. Returns the number of jobs that there were, and that are left.
+/// unless they are ended `now`. Asks the engines of these runs to submit no further jobs. Waits until the jobs have ended, but
+/// not for long; calls `waits` with their number before every look at them.
 ///
 /// # Errors
 /// Returns an error if Slurm's programs are not on PATH, or if they do not answer.
@@ -104,13 +115,16 @@ pub fn cancel_jobs(
     run: Option<&str>,
     now: bool,
     mut waits: impl FnMut(usize),
-) -> Result<(usize, usize)> {
+) -> Result<Cancelled> {
     let of_run = || -> Result<Vec<ClusterJob>> {
         Ok(cluster_jobs(store)?.into_iter().filter(|job| run.is_none_or(|run| job.run == run)).collect())
     };
     let (mut jobs, clock) = (of_run()?, Instant::now());
-    let engines: BTreeSet<&str> = jobs.iter().map(|job| job.run.as_str()).chain(run).collect();
-    for run in engines {
+    let is_live =
+        |id: &String| store.locked(&LockName::Run(id)) && store.run_dir(id).path().join(JobDir::ALL).is_dir();
+    let chosen = store.run_ids().into_iter().filter(|id| run.is_none_or(|run| run == id));
+    let live: BTreeSet<String> = chosen.filter(is_live).collect();
+    for run in live.iter().map(String::as_str).chain(jobs.iter().map(|job| job.run.as_str())) {
         // The engine must not submit again what is cancelled.
         let _ = fs::write(store.run_dir(run).path().join(JobDir::CANCEL), "");
     }
@@ -119,20 +133,20 @@ pub fn cancel_jobs(
         waits(jobs.len());
         let arrays: BTreeSet<&str> = jobs.iter().filter_map(|job| Some(job.id.split_once('_')?.0)).collect();
         let arrays: Vec<String> = arrays.into_iter().map(str::to_owned).collect();
-        slurm::end(&arrays, if now { End::Now } else { End::Clean })?;
+        slurm::end(&arrays, if now { End::Now } else { End::Clean }, None)?;
         let asked = Instant::now();
         while !jobs.is_empty() && asked.elapsed() < ASK_AGAIN {
             thread::sleep(LOOK);
             jobs = of_run()?;
         }
     }
-    Ok((count, jobs.len()))
+    Ok(Cancelled { jobs: count, left: jobs.len(), engines: live.len() })
 }
 
 /// Job that is the engine of a run, if it has one that has not ended.
 pub fn engine_job(store: &Store, run: &str) -> Option<String> {
     let name = fs::read_to_string(store.run_dir(run).path().join(ENGINE_FILE)).ok()?;
-    let listed = slurm::list(&[name]).ok()??;
+    let listed = slurm::list(&[name], None).ok()??;
     let live = listed.iter().find(|job| job.state.is_live());
     live.map(|job| job.array.clone())
 }
@@ -160,7 +174,7 @@ pub fn submit_engine(project: &Project, decl: &ExecutorDecl, words: &[String]) -
     let setup = [&decl.setup[..], &[format!("export {DETACHED_VARIABLE}={name}")]].concat();
     let script = script(project, &ExecutorDecl { setup, ..decl.clone() }, &folder, words)?;
     let array = Array { name: &name, jobs: 1, shape: &shape, folder: &folder, script };
-    slurm::start(decl, &array).map_err(|refusal| match refusal {
+    slurm::start(decl, &array, None).map_err(|refusal| match refusal {
         Refusal::Never(error) => error,
         Refusal::Later(reason) | Refusal::TooMany(reason) => Error::user_error(
             Code::Busy,

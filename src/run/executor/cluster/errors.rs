@@ -14,28 +14,37 @@ use crate::run::task::JobDir;
 /// Number of lines of a job's output that an error quotes.
 const QUOTED_LINES: usize = 12;
 
-/// Returns true if the output of the last attempt at a job says something: work that succeeds prints nothing.
+/// Returns true if the output of a job that failed proves that it has not performed its tasks: `setup` has not ended, or the
+/// last attempt has printed something, which work that succeeds does not.
 pub(super) fn has_output(dir: &JobDir, index: usize) -> bool {
-    let text = fs::read_to_string(dir.log(index)).unwrap_or_default();
-    let last = text.rsplit_once(MARKER).map_or(text.as_str(), |(_, last)| last);
-    !last.trim().is_empty()
+    let Ok(text) = fs::read_to_string(dir.log(index)) else { return false };
+    text.rsplit_once(MARKER).is_none_or(|(_, last)| !last.trim().is_empty())
 }
 
 /// Error of a task whose job ended without a word.
 pub(super) fn error_of(decl: &ExecutorDecl, end: JobEnd, place: Option<&(JobDir, usize)>) -> Error {
     let log = place.map(|(dir, index)| dir.log(*index));
-    let is_set_up =
-        log.as_ref().is_some_and(|log| fs::read_to_string(log).unwrap_or_default().contains(MARKER));
+    let text = log.as_ref().and_then(|log| fs::read_to_string(log).ok());
+    let is_set_up = text.as_ref().is_some_and(|text| text.contains(MARKER));
     let quoted = log.as_ref().map(|log| last_lines(log, QUOTED_LINES)).unwrap_or_default();
     let see = log.map(|log| format!("see the output of the job: {}", log.display())).unwrap_or_default();
     let name = &decl.name;
     let (code, what, help) = match end {
-        JobEnd::Exited | JobEnd::Failed if !quoted.is_empty() && !is_set_up => (
+        JobEnd::Exited | JobEnd::Failed if text.is_none() => (
+            Code::WorkerFailed,
+            "the job ended, and its files are not visible here".to_owned(),
+            format!(
+                "use a project folder that the nodes see under the same path; `callsheet executors check {name}` tests it"
+            ),
+        ),
+        JobEnd::Exited | JobEnd::Failed if !is_set_up => (
             Code::WorkerFailed,
             format!("the `setup` of executor `{name}` failed on the node"),
             "correct `setup`; it is shell code that runs before the work".to_owned(),
         ),
-        JobEnd::Exited | JobEnd::Failed if quoted.contains("exec: ") => {
+        JobEnd::Exited | JobEnd::Failed
+            if quoted.lines().last().is_some_and(|line| line.contains(": exec: ")) =>
+        {
             let first = decl.wrap.first().map_or("callsheet", String::as_str);
             let key = if decl.wrap.is_empty() { "program" } else { "wrap" };
             (

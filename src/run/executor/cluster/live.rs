@@ -58,7 +58,7 @@ pub(super) fn find_live(run: &Run) -> Result<Option<Vec<LiveJob>>> {
         return Ok(Some(Vec::new()));
     }
     let names: Vec<String> = dirs.keys().cloned().collect();
-    let Some(listed) = slurm::list(&names)? else { return Ok(None) };
+    let Some(listed) = slurm::list(&names, None)? else { return Ok(None) };
     let mut counts = BTreeMap::new();
     let alive = listed.iter().filter(|job| job.state.is_live());
     let jobs = alive.filter_map(|job| {

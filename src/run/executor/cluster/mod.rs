@@ -24,26 +24,36 @@ mod slurm_site;
 mod submit;
 mod watch;
 
+use std::collections::BTreeSet;
+use std::fs;
 use std::path::PathBuf;
+use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Sender, channel};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::Scope;
 
 use callsheet_worker::code::Code;
 use callsheet_worker::error::{Error, Result, list};
 
+use super::guard::guarded;
 use super::share::Share;
-use super::{ActionId, News, Stop};
+use super::{ActionId, News, Stop, Update};
 use crate::declare::{Bytes, ClassDecl, Cpus, ExecutorDecl, Project, ResourcesDecl};
 use crate::run::action::Action;
 use crate::run::context::Run;
+use crate::run::task::JobDir;
 pub use check::{ClusterCheck, NodeCheck, answer_check, check_cluster};
 pub(in crate::run) use control::note_engine;
-pub use control::{ClusterJob, DETACHED_VARIABLE, cancel_jobs, cluster_jobs, engine_job, submit_engine};
+pub use control::{
+    Cancelled, ClusterJob, DETACHED_VARIABLE, cancel_jobs, cluster_jobs, engine_job, submit_engine,
+};
 pub use detect::detect_executor;
+use errors::copy_of;
 pub use forecast::{StageForecast, forecast};
 pub(in crate::run) use poller::Known;
 use poller::{Order, Poller};
 use queue::Shape;
+use slurm::Stops;
 use slurm_site::SlurmSite;
 
 /// Largest number of tasks at one time: their specs are in memory until they are submitted.
@@ -53,7 +63,9 @@ const ROOM: usize = 20_000;
 pub(in crate::run) struct Cluster<'a> {
     decl: &'a ExecutorDecl,
     orders: Sender<Order<'a>>,
-    taken: usize,
+    /// Actions that are not over.
+    open: Arc<Mutex<BTreeSet<ActionId>>>,
+    stops: Arc<Stops>,
 }
 
 impl<'a> Cluster<'a> {
@@ -69,9 +81,30 @@ impl<'a> Cluster<'a> {
         'a: 's,
     {
         let (orders, receiver) = channel();
-        let site = SlurmSite::new(run, scope, decl, news.clone());
-        scope.spawn(move || Poller::new(site, run.id.clone(), decl, news, known).work(&receiver));
-        Self { decl, orders, taken: 0 }
+        let (stops, open) = (Arc::<Stops>::default(), Arc::<Mutex<BTreeSet<ActionId>>>::default());
+        // `callsheet cancel` asks the engines of runs that have this folder.
+        let _ = fs::create_dir_all(run.store.run_dir(&run.id).path().join(JobDir::ALL));
+        let site = SlurmSite::new(run, scope, decl, news.clone(), stops.clone());
+        let of_thread = open.clone();
+        scope.spawn(move || {
+            let end = |id, error: &Error| {
+                let _ = news.send(News::Update(id, Update::Ended(Err(copy_of(error)))));
+            };
+            let sender = news.clone();
+            let ended = guarded(|| {
+                Poller::new(site, run.id.clone(), decl, sender, known).work(&receiver);
+                Ok(())
+            });
+            let Err(error) = ended else { return };
+            // Without this thread, nobody else would end the actions.
+            lock(&of_thread).iter().for_each(|id| end(*id, &error));
+            for order in &receiver {
+                if let Order::Take(id, ..) = order {
+                    end(id, &error);
+                }
+            }
+        });
+        Self { decl, orders, open, stops }
     }
 
     /// Rejects a stage that no class of nodes can serve.
@@ -81,7 +114,7 @@ impl<'a> Cluster<'a> {
 
     /// Number of actions that can be taken.
     pub(in crate::run) fn room(&self) -> usize {
-        ROOM.saturating_sub(self.taken)
+        ROOM.saturating_sub(lock(&self.open).len())
     }
 
     /// Resources that an action gets.
@@ -95,19 +128,24 @@ impl<'a> Cluster<'a> {
         let stage = &action.stage;
         // Each action was checked before it was offered.
         let Ok(shape) = shape(self.decl, &stage.name, &stage.resources) else { return };
-        self.taken += 1;
+        lock(&self.open).insert(id);
         let _ = self.orders.send(Order::Take(id, shape, Box::new(action)));
     }
 
     /// Notes that an action is over.
-    pub(in crate::run) fn ended(&mut self) {
-        self.taken = self.taken.saturating_sub(1);
+    pub(in crate::run) fn ended(&mut self, id: ActionId) {
+        lock(&self.open).remove(&id);
     }
 
     /// Ends the jobs.
     pub(in crate::run) fn stop(&self, how: Stop) {
+        self.stops.fetch_add(1, Ordering::Relaxed);
         let _ = self.orders.send(Order::Stop(how));
     }
+}
+
+fn lock(open: &Mutex<BTreeSet<ActionId>>) -> MutexGuard<'_, BTreeSet<ActionId>> {
+    open.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Checks that results of an executor's nodes come into the store of the project.

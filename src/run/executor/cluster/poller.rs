@@ -276,7 +276,7 @@ impl<'a, S: Site<'a>> Poller<'a, S> {
             Order::Take(id, shape, action) => match self.knows_live() {
                 Ok(true) => self.take(id, shape, action),
                 Ok(false) => self.early.push((id, shape, action)),
-                Err(error) => self.report(id, Update::Ended(Err(error))),
+                Err(error) => self.finish(id, Err(error)),
             },
             Order::Stop(how) => self.stop(how),
         }
@@ -308,17 +308,39 @@ impl<'a, S: Site<'a>> Poller<'a, S> {
         let _ = self.news.send(News::Update(id, update));
     }
 
+    /// Reports the end of an action.
+    pub(super) fn finish(&mut self, id: ActionId, outcome: Result<Outcome>) {
+        self.forget_action(id);
+        self.report(id, Update::Ended(outcome));
+    }
+
+    /// Forgets what was reported about an action that has no jobs any more.
+    pub(super) fn forget_action(&mut self, id: ActionId) {
+        self.reasons.remove(&id);
+        self.waits_for.remove(&id);
+    }
+
     /// Ends an action.
     pub(super) fn end(&mut self, task: TaskId, seconds: Option<f64>, outcome: Result<Outcome>) {
         if let Some(taken) = self.forget(task, seconds) {
-            self.report(taken.id, Update::Ended(outcome));
+            self.finish(taken.id, outcome);
         }
     }
 
     /// Removes a task that is over.
     pub(super) fn forget(&mut self, task: TaskId, seconds: Option<f64>) -> Option<Taken> {
         self.queue.ended(task, seconds);
+        self.leased.remove(&task);
         self.tasks.remove(&task)
+    }
+
+    /// Number of entries in memory, apart from adopted submissions, which stay until the end.
+    #[cfg(test)]
+    pub(super) fn entries(&self) -> usize {
+        let sent = self.sent.values().filter(|sent| !sent.is_adopted).count();
+        let of_actions = self.early.len() + self.reasons.len() + self.waits_for.len() + self.rows.open.len();
+        let of_tasks = self.tasks.len() + self.queue.len() + self.leased.len();
+        of_actions + of_tasks + sent + self.unneeded.len()
     }
 
     /// Removes submissions whose tasks are over.
@@ -376,7 +398,7 @@ impl<'a, S: Site<'a>> Poller<'a, S> {
         self.stopped = self.site.now();
         self.listed = self.site.now();
         for (id, ..) in std::mem::take(&mut self.early) {
-            self.report(id, Update::Ended(Ok(Outcome::Stopped)));
+            self.finish(id, Ok(Outcome::Stopped));
         }
         let placed: BTreeSet<TaskId> =
             self.queue.open_jobs().flat_map(|(.., tasks)| tasks.to_vec()).collect();

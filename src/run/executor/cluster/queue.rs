@@ -427,11 +427,14 @@ impl Queue {
         let mut lost = Vec::new();
         for (batch, found) in &mut self.batches {
             for (index, job) in found.jobs.iter_mut().enumerate().filter(|(_, job)| !job.tasks.is_empty()) {
-                let end = match state(*batch, index) {
+                let Limits { grace, long_grace, .. } = self.limits;
+                // The news of a job may not be visible here yet, also those of an attempt after the one that was stopped.
+                let (end, grace) = match state(*batch, index) {
                     Some(JobState::Ended(JobEnd::Exited | JobEnd::Failed)) if job.stopped.is_some() => {
-                        JobEnd::Cancelled
+                        (JobEnd::Cancelled, long_grace)
                     }
-                    Some(JobState::Ended(end)) => end,
+                    Some(JobState::Ended(JobEnd::Exited)) => (JobEnd::Exited, long_grace),
+                    Some(JobState::Ended(end)) => (end, grace),
                     state => {
                         job.ended = None;
                         if state == Some(JobState::Pending) {
@@ -440,9 +443,6 @@ impl Queue {
                         continue;
                     }
                 };
-                let Limits { grace, long_grace, .. } = self.limits;
-                // Its news may not be visible here yet.
-                let grace = if end == JobEnd::Exited { long_grace } else { grace };
                 if now.saturating_sub(*job.ended.get_or_insert(now)) >= grace {
                     lost.extend(job.tasks.iter().map(|task| (*task, (*batch, index), end)));
                 }

@@ -195,7 +195,7 @@ fn a_task_that_is_put_back_twice_is_submitted_once() {
 
 #[test]
 fn a_job_that_was_asked_to_end_is_started_again_by_the_cluster_or_was_cancelled() {
-    let mut queue = Queue::new(Limits { grace: Duration::ZERO, ..LIMITS });
+    let mut queue = Queue::new(Limits { grace: Duration::ZERO, long_grace: Duration::ZERO, ..LIMITS });
     (0..3).for_each(|_| _ = add(&mut queue, "s", Some(10.0)));
     jobs(&mut queue);
     (0..3).for_each(|job| queue.heard((0, job), "a", true));

@@ -49,7 +49,7 @@ impl<'a, S: Site<'a>> Poller<'a, S> {
             && let Some((_, id, shape, action)) = self.rows.to_plan.remove(at)
         {
             if self.stopping.is_some() {
-                self.report(id, Update::Ended(Ok(Outcome::Stopped)));
+                self.finish(id, Ok(Outcome::Stopped));
                 continue;
             }
             self.rows.threads += 1;
@@ -59,8 +59,8 @@ impl<'a, S: Site<'a>> Poller<'a, S> {
 
     fn planned(&mut self, id: ActionId, shape: Shape, action: Box<Action<'a>>, planned: Result<Planned>) {
         let plan = match planned {
-            Err(error) => return self.report(id, Update::Ended(Err(error))),
-            Ok(Planned::Taken(head)) => return self.report(id, Update::Ended(Ok(Outcome::Taken(head)))),
+            Err(error) => return self.finish(id, Err(error)),
+            Ok(Planned::Taken(head)) => return self.finish(id, Ok(Outcome::Taken(head))),
             Ok(Planned::Leased(holder)) => {
                 self.report(id, Update::Waiting(holder));
                 return self.rows.to_plan.push_back((self.site.now() + TRY_AGAIN, id, shape, action));
@@ -129,12 +129,13 @@ impl<'a, S: Site<'a>> Poller<'a, S> {
         }
         let Some(action) = self.rows.open.remove(&id) else { return };
         match action.failed {
-            Some(error) => self.report(id, Update::Ended(Err(error))),
+            Some(error) => self.finish(id, Err(error)),
             None if action.is_stopped || self.stopping.is_some() => {
-                self.report(id, Update::Ended(Ok(Outcome::Stopped)));
+                self.finish(id, Ok(Outcome::Stopped));
             }
             None => {
                 self.rows.threads += 1;
+                self.forget_action(id);
                 self.site.assemble(id, action, self.rows.sender.clone());
             }
         }

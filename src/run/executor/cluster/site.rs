@@ -28,8 +28,8 @@ pub(super) struct ReadNews {
 impl ReadNews {
     /// Files of an attempt at the job at `index`.
     pub(super) fn of(&mut self, index: usize, attempt: &str) -> &mut ReadFiles {
-        let next = (!self.is_adopted).then_some(0);
-        self.attempts.entry((index, attempt.to_owned())).or_insert(ReadFiles { next, gap: None })
+        let files = ReadFiles { next: 0, gap: None, has_gaps: self.is_adopted };
+        self.attempts.entry((index, attempt.to_owned())).or_insert(files)
     }
 
     /// Forgets what was read of a job.
@@ -40,25 +40,26 @@ impl ReadNews {
 
 /// Files of news of one attempt that were read. They are numbered, but one may become visible before an earlier one.
 pub(super) struct ReadFiles {
-    /// Number of the next file; `None` if the first files are missing.
-    next: Option<u64>,
+    /// Number of the next file.
+    next: u64,
     /// Time since which the next file is missing although a later one is visible.
     gap: Option<Moment>,
+    /// True if files were removed that an earlier engine has read.
+    has_gaps: bool,
 }
 
 impl ReadFiles {
     /// Returns true if the file with this number is the next one, or if the next one has been missing for too long.
     pub(super) fn is_next(&mut self, number: u64, now: Moment) -> bool {
-        match self.next {
-            Some(next) if number < next => false,
-            Some(next) if number > next => now.saturating_sub(*self.gap.get_or_insert(now)) >= LONGEST_GAP,
-            _ => true,
+        if number <= self.next || self.has_gaps {
+            return number >= self.next;
         }
+        now.saturating_sub(*self.gap.get_or_insert(now)) >= LONGEST_GAP
     }
 
     /// Notes that a file was read.
     pub(super) fn add(&mut self, number: u64) {
-        (self.next, self.gap) = (Some(number + 1), None);
+        (self.next, self.gap) = (number + 1, None);
     }
 }
 
@@ -162,5 +163,7 @@ mod tests {
         assert!(!files.is_next(3, at(10)) && !files.is_next(3, at(50)) && files.is_next(3, at(80)));
         let mut read = ReadNews { is_adopted: true, ..ReadNews::default() };
         assert!(read.of(0, "a").is_next(7, at(0)), "the engine that was killed has read the others");
+        read.of(0, "a").add(7);
+        assert!(!read.of(0, "a").is_next(7, at(0)) && read.of(0, "a").is_next(9, at(0)));
     }
 }

@@ -5,9 +5,10 @@ use std::env;
 use std::io::{ErrorKind, Write};
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
-use std::sync::mpsc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use callsheet_worker::code::Code;
 use callsheet_worker::error::{Error, Result, suggest};
@@ -21,6 +22,9 @@ const TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Largest number of names in one listing; a listing of more names lists all jobs of the user.
 const MOST_NAMES: usize = 1000;
+
+/// Time between two looks at whether the user has stopped the run.
+const LOOK: Duration = Duration::from_millis(100);
 
 /// Time before the end of a job at which it is asked for a checkpoint; of a short job, a quarter of its time.
 const BEFORE_END: Duration = Duration::from_secs(120);
@@ -112,10 +116,11 @@ pub(super) struct Array<'a> {
 }
 
 /// Starts an array of jobs. Returns its id.
-pub(super) fn start(decl: &ExecutorDecl, array: &Array) -> Result<String, Refusal> {
-    let output = slurm("sbatch", &arguments(decl, array), array.script.as_bytes()).map_err(Refusal::Never)?;
+pub(super) fn start(decl: &ExecutorDecl, array: &Array, stops: Option<&Stops>) -> Result<String, Refusal> {
+    let output =
+        slurm("sbatch", &arguments(decl, array), array.script.as_bytes(), stops).map_err(Refusal::Never)?;
     let Some(output) = output else {
-        return Err(Refusal::Later("sbatch did not answer within a minute".to_owned()));
+        return Err(Refusal::Later("sbatch did not answer".to_owned()));
     };
     let said = String::from_utf8_lossy(&output.stderr).trim().to_owned();
     if output.status.success() {
@@ -234,7 +239,7 @@ pub(super) fn partitions_in_detail() -> Result<Vec<String>> {
 
 /// Lines of sinfo in this format; none if it does not end in time.
 fn sinfo(format: &str) -> Result<Vec<String>> {
-    let output = slurm("sinfo", &["-h", "-o", format].map(str::to_owned), b"")?;
+    let output = slurm("sinfo", &["-h", "-o", format].map(str::to_owned), b"", None)?;
     let text = output.map(|output| String::from_utf8_lossy(&output.stdout).into_owned());
     Ok(text.unwrap_or_default().lines().map(str::to_owned).collect())
 }
@@ -243,12 +248,12 @@ fn sinfo(format: &str) -> Result<Vec<String>> {
 ///
 /// # Errors
 /// Returns an error if squeue cannot be started.
-pub(super) fn list(names: &[String]) -> Result<Option<Vec<Listed>>> {
+pub(super) fn list(names: &[String], stops: Option<&Stops>) -> Result<Option<Vec<Listed>>> {
     let words = ["--me", "-h", "-t", "all", "-r", "-o", "%j|%F|%K|%T|%r"].map(str::to_owned);
     // The system limits the length of an argument.
     let by_name = (names.len() <= MOST_NAMES).then(|| format!("--name={}", names.join(",")));
     let words: Vec<String> = words.into_iter().chain(by_name).collect();
-    let output = slurm("squeue", &words, b"")?.filter(|output| output.status.success());
+    let output = slurm("squeue", &words, b"", stops)?.filter(|output| output.status.success());
     Ok(output.map(|output| String::from_utf8_lossy(&output.stdout).lines().filter_map(parse).collect()))
 }
 
@@ -284,7 +289,7 @@ fn state_of(name: &str) -> JobState {
 ///
 /// # Errors
 /// Returns an error if scancel cannot be started.
-pub(super) fn end(arrays: &[String], how: End) -> Result<()> {
+pub(super) fn end(arrays: &[String], how: End, stops: Option<&Stops>) -> Result<()> {
     if arrays.is_empty() {
         return Ok(());
     }
@@ -292,13 +297,16 @@ pub(super) fn end(arrays: &[String], how: End) -> Result<()> {
         let words: Vec<String> =
             words.iter().map(|word| (*word).to_owned()).chain(arrays.iter().cloned()).collect();
         // A job may have ended already.
-        slurm("scancel", &words, b"")?;
+        slurm("scancel", &words, b"", stops)?;
     }
     Ok(())
 }
 
-/// Runs a program of Slurm; `None` if it does not end in time.
-fn slurm(program: &str, words: &[String], input: &[u8]) -> Result<Option<Output>> {
+/// Number of times that the user has stopped the run. A change ends programs of Slurm that do not answer.
+pub(super) type Stops = AtomicU32;
+
+/// Runs a program of Slurm; `None` if it does not end in time, or before the user stops the run once more.
+fn slurm(program: &str, words: &[String], input: &[u8], stops: Option<&Stops>) -> Result<Option<Output>> {
     let mut command = Command::new(program);
     command.args(words).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     // A job that starts jobs must not pass on its own resources, and defaults must not change what these programs do.
@@ -329,16 +337,20 @@ fn slurm(program: &str, words: &[String], input: &[u8]) -> Result<Option<Output>
         let _ = stdin.write_all(input);
     }
     let (sender, receiver) = mpsc::channel();
-    thread::spawn(move || {
+    let waiting = thread::Builder::new().spawn(move || {
         let _ = sender.send(child.wait_with_output());
     });
-    match receiver.recv_timeout(TIMEOUT) {
-        Ok(output) => Ok(output.ok()),
-        Err(_) => {
-            pid.map(|pid| kill_process(pid, Signal::KILL));
-            Ok(None)
+    let (clock, count) = (Instant::now(), || stops.map(|stops| stops.load(Ordering::Relaxed)));
+    let before = count();
+    while waiting.is_ok() && clock.elapsed() < TIMEOUT && count() == before {
+        match receiver.recv_timeout(LOOK) {
+            Ok(output) => return Ok(output.ok()),
+            Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) => break,
         }
     }
+    pid.map(|pid| kill_process(pid, Signal::KILL));
+    Ok(None)
 }
 
 /// States of jobs by submission and position, from a listing.

@@ -1,6 +1,7 @@
 //! The site of a real run: Slurm, the store, and threads of this machine.
 
 use std::fs;
+use std::sync::Arc;
 use std::sync::mpsc::Sender;
 use std::thread::Scope;
 use std::time::Instant;
@@ -13,7 +14,7 @@ use super::live::{LiveJob, find_live};
 use super::queue::{Moment, Shape};
 use super::row_state::{Done, RowAction};
 use super::site::{JobNews, OtherWork, ReadNews, Site};
-use super::slurm::{self, Array, End, Listed, Refusal};
+use super::slurm::{self, Array, End, Listed, Refusal, Stops};
 use crate::declare::{ExecutorDecl, StageDecl};
 use crate::run::action::Action;
 use crate::run::context::Run;
@@ -31,6 +32,8 @@ pub(super) struct SlurmSite<'s, 'a> {
     clock: Instant,
     /// This program, as submissions describe it; its file is hashed before the first one.
     engine: Option<Engine>,
+    /// Number of times that the user has stopped the run.
+    stops: Arc<Stops>,
 }
 
 impl<'s, 'a> SlurmSite<'s, 'a> {
@@ -39,8 +42,9 @@ impl<'s, 'a> SlurmSite<'s, 'a> {
         scope: &'s Scope<'s, 'a>,
         decl: &'a ExecutorDecl,
         news: Sender<News>,
+        stops: Arc<Stops>,
     ) -> Self {
-        Self { run, scope, decl, news, clock: Instant::now(), engine: None }
+        Self { run, scope, decl, news, clock: Instant::now(), engine: None, stops }
     }
 }
 
@@ -63,16 +67,16 @@ impl<'s, 'a: 's> Site<'a> for SlurmSite<'s, 'a> {
         let words = ["job", &dir.0.to_string_lossy()].map(str::to_owned);
         let script = batch::script(self.run.project, self.decl, &dir.0, &words)?;
         let array = Array { name, jobs: jobs.len(), shape, folder: &dir.0, script };
-        let started = slurm::start(self.decl, &array);
+        let started = slurm::start(self.decl, &array, Some(&self.stops));
         Ok((dir, started))
     }
 
     fn list(&mut self, names: &[String]) -> Result<Option<Vec<Listed>>> {
-        slurm::list(names)
+        slurm::list(names, Some(&self.stops))
     }
 
     fn end(&mut self, arrays: &[String], how: End) -> Result<()> {
-        slurm::end(arrays, how)
+        slurm::end(arrays, how, Some(&self.stops))
     }
 
     fn news(&mut self, dir: &JobDir, read: &mut ReadNews) -> Vec<JobNews> {

@@ -91,7 +91,9 @@ impl<'a, S: Site<'a>> Poller<'a, S> {
     /// Waits before the next submission.
     fn wait(&mut self, submission: &Submission, reason: &str) {
         self.warn(submission, &format!("Slurm does not accept jobs now and is asked again: {reason}"));
-        self.next = (self.site.now() + self.next.1, (self.next.1 * 2).min(LONGEST_PAUSE));
+        // A smaller submission may be accepted soon.
+        let pause = if submission.jobs.len() > 1 { TRY_AGAIN } else { self.next.1 };
+        self.next = (self.site.now() + pause, (pause * 2).min(LONGEST_PAUSE));
     }
 
     /// Warns the user about a submission, at its first task.

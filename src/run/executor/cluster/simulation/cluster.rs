@@ -399,7 +399,7 @@ impl SimulatedCluster {
         }
     }
 
-    /// The cluster takes an attempt for dead: it starts the job again, or ends it.
+    /// The cluster believes that an attempt has died: it starts the job again, or ends it.
     fn notice(&mut self, attempt: AttemptId) {
         let job = self.attempts[attempt].job;
         if self.jobs[job].attempt != Some(attempt) || self.jobs[job].state != JobState::Running {
@@ -436,7 +436,7 @@ impl SimulatedCluster {
     }
 }
 
-/// What a simulated cluster did.
+/// Work of a simulated cluster.
 #[derive(Clone, Copy, Debug, Default)]
 pub(in crate::run) struct Work {
     /// Virtual time.
@@ -471,9 +471,17 @@ impl SimulatedCluster {
         }
     }
 
-    /// Lets tasks fail by themselves with this probability.
-    pub(in crate::run) fn let_fail(&mut self, probability: f64) {
-        self.faults.failure = probability;
+    /// Lets tasks fail by themselves, and files of submissions be unwritable.
+    pub(in crate::run) fn let_fail(&mut self) {
+        (self.faults.failure, self.faults.unwritable) = (0.001, 0.02);
+    }
+
+    /// Lets time pass after a run that the user has stopped. Returns the number of jobs that wait or run although the engine
+    /// could end them.
+    pub(in crate::run) fn left_after_stop(&mut self) -> usize {
+        self.advance(Duration::from_secs(600));
+        let is_known = self.faults.lost_answer == 0.0 && self.faults.lost_end == 0.0;
+        if is_known { self.jobs.iter().filter(|job| job.state.is_live()).count() } else { 0 }
     }
 
     /// Returns true if a stage may have failed: one of its tasks failed by itself or was lost again and again.

@@ -33,7 +33,7 @@ pub(in crate::run) struct SimulatedSite<'a> {
     pub(super) unfinished: usize,
 }
 
-/// What a simulated run did.
+/// Course and costs of a simulated run.
 #[derive(Default)]
 pub(in crate::run) struct Report {
     /// Number of ends of each action.
@@ -43,7 +43,9 @@ pub(in crate::run) struct Report {
     /// Largest numbers of tasks and of submissions at one time.
     pub most_tasks: usize,
     pub most_sent: usize,
-    /// Number of tasks that the poller still knows at the end.
+    /// Largest number of entries that the poller had for each action that was not over and for each of its tasks.
+    pub most_entries: f64,
+    /// Number of entries that the poller still has at the end.
     pub left: usize,
     /// Rows that were missing when tables were assembled.
     pub unfinished: usize,
@@ -54,8 +56,8 @@ pub(in crate::run) struct Report {
 /// Events of a simulated run that do not come from the cluster.
 #[derive(Clone, Copy, Debug, Default)]
 pub(in crate::run) struct Course {
-    /// Time at which the user stops the run.
-    pub interrupt: Option<Moment>,
+    /// Times at which the user stops the run: the second one kills its jobs.
+    pub interrupts: [Option<Moment>; 2],
     /// Time at which the engine is killed.
     pub kill: Option<Moment>,
 }
@@ -68,6 +70,8 @@ pub(in crate::run) struct SimulatedExecutor<'a> {
     decl: &'a ExecutorDecl,
     course: Course,
     report: Rc<RefCell<Report>>,
+    /// Number of actions that are not over.
+    open: usize,
 }
 
 /// Executor of simulations.
@@ -103,7 +107,7 @@ impl<'a> SimulatedExecutor<'a> {
         let positions = names.map(|(position, stage)| (stage.name.as_str(), position)).collect();
         let site = SimulatedSite { run, cluster, news: sender.clone(), positions, rows, unfinished: 0 };
         let poller = Poller::new(site, run.id.clone(), decl, sender, known);
-        Self { poller: Some(poller), receiver, decl, course, report }
+        Self { poller: Some(poller), receiver, decl, course, report, open: 0 }
     }
 
     fn poller(&mut self) -> &mut Poller<'a, SimulatedSite<'a>> {
@@ -115,8 +119,10 @@ impl<'a> SimulatedExecutor<'a> {
         let poller = self.poller();
         poller.site.cluster.advance(poller.pause);
         poller.look();
-        let (tasks, sent) = (poller.tasks.len(), poller.sent.len());
+        let (tasks, sent, entries) = (poller.tasks.len(), poller.sent.len(), poller.entries());
         let mut report = self.report.borrow_mut();
+        let open = (self.open + tasks).max(100);
+        report.most_entries = report.most_entries.max(entries as f64 / open as f64);
         report.most_tasks = report.most_tasks.max(tasks);
         report.most_sent = report.most_sent.max(sent);
     }
@@ -131,6 +137,7 @@ impl<'a> Executor<'a> for SimulatedExecutor<'a> {
         for (at, wanted) in ready.waiting() {
             let shape = shape(self.decl, "", wanted)?;
             let Some(action) = ready.take(at, Share::default()) else { continue };
+            self.open += 1;
             let poller = self.poller();
             // A run that was killed may have recorded the result.
             match poller.site.cluster.results.heads.get(&action.key.digest()) {
@@ -150,12 +157,14 @@ impl<'a> Executor<'a> for SimulatedExecutor<'a> {
             if self.course.kill.is_some_and(|at| at <= now) {
                 return None;
             }
-            if self.course.interrupt.is_some_and(|at| at <= now) {
-                self.course.interrupt = None;
+            let due = |at: &&mut Option<Moment>| at.is_some_and(|at| at <= now);
+            if let Some(interrupt) = self.course.interrupts.iter_mut().find(due) {
+                *interrupt = None;
                 return Some(News::Interrupt);
             }
             if let Ok(news) = self.receiver.try_recv() {
                 if let News::Update(id, Update::Ended(outcome)) = &news {
+                    self.open -= 1;
                     let mut report = self.report.borrow_mut();
                     *report.ends.entry(*id).or_default() += 1;
                     report.stopped += usize::from(matches!(outcome, Ok(Outcome::Stopped)));
@@ -186,7 +195,7 @@ impl Drop for SimulatedExecutor<'_> {
             poller.close();
         }
         let mut report = self.report.borrow_mut();
-        report.left = poller.tasks.len();
+        report.left = poller.entries();
         report.unfinished = poller.site.unfinished;
         report.cluster = Some(poller.site.cluster);
     }

@@ -57,6 +57,12 @@ pub(super) struct Faults {
     pub unseen_lease: f64,
     /// A file becomes visible late.
     pub stale_file: f64,
+    /// The files of a submission cannot be written.
+    pub unwritable: f64,
+    /// A call that ends jobs has no effect.
+    pub lost_end: f64,
+    /// A job that ended has output.
+    pub output: f64,
     /// A task fails by itself.
     pub failure: f64,
     /// Longest time that a job waits in the queue although nodes are free.
@@ -80,6 +86,9 @@ impl Faults {
             lost_answer: some(0.2),
             unseen_lease: some(0.2),
             stale_file: some(0.05),
+            unwritable: 0.0,
+            lost_end: some(0.3),
+            output: some(0.5),
             failure: 0.0,
             queue: some(600.0),
             most_jobs: 100 + random.below(9900),

@@ -5,8 +5,9 @@ use std::path::PathBuf;
 use std::sync::mpsc::Sender;
 use std::time::Duration;
 
+use callsheet_worker::code::Code;
 use callsheet_worker::digest::Digest;
-use callsheet_worker::error::Result;
+use callsheet_worker::error::{Error, Result};
 
 use super::cluster::Event;
 use super::executor::SimulatedSite;
@@ -44,6 +45,13 @@ impl<'a> Site<'a> for SimulatedSite<'a> {
         jobs: &[Vec<Task>],
     ) -> Result<(JobDir, Result<String, Refusal>)> {
         let dir = JobDir(PathBuf::from(name));
+        let cluster = &mut self.cluster;
+        if cluster.random.chance(cluster.faults.unwritable) {
+            for task in jobs.iter().flatten() {
+                self.cluster.results.failed.insert(self.positions[task.action.stage_name()]);
+            }
+            return Err(Error::user_error(Code::Io, "simulated: the disk is full", ""));
+        }
         let cluster = &mut self.cluster;
         cluster.calls.push(cluster.now);
         let live = cluster.jobs.iter().filter(|job| job.state.is_live()).count();
@@ -98,6 +106,9 @@ impl<'a> Site<'a> for SimulatedSite<'a> {
 
     fn end(&mut self, arrays: &[String], how: End) -> Result<()> {
         (0..how.calls()).for_each(|_| self.cluster.calls.push(self.cluster.now));
+        if self.cluster.random.chance(self.cluster.faults.lost_end) {
+            return Ok(());
+        }
         for name in arrays {
             let (id, index) = match name.split_once('_') {
                 Some((id, index)) => (id, index.parse::<usize>().ok()),
@@ -127,8 +138,8 @@ impl<'a> Site<'a> for SimulatedSite<'a> {
             .collect()
     }
 
-    fn has_output(&self, _dir: &JobDir, _index: usize) -> bool {
-        false
+    fn has_output(&self, _dir: &JobDir, index: usize) -> bool {
+        (index % 10) as f64 / 10.0 < self.cluster.faults.output
     }
 
     fn close(&mut self, dir: &JobDir) {
