@@ -143,6 +143,11 @@ impl TaskSpec {
         }
     }
 
+    /// Returns true if the action is computed although its result is in the store.
+    pub(in crate::run) fn is_forced(&self) -> bool {
+        self.force
+    }
+
     /// Name of the stage instance.
     pub(in crate::run) fn stage_name(&self) -> &str {
         &self.instance.name

@@ -101,9 +101,10 @@ impl<'a, S: Site<'a>> Poller<'a, S> {
     /// Reports a task whose job ended without a word.
     fn lose(&mut self, lost: LostTask) {
         let Some(taken) = self.tasks.get(&lost.task) else { return };
-        // Its news may be lost, but its result is what counts.
+        // Its news may be lost, but its result is what counts. That of a forced action may be an earlier one.
         if !lost.again
             && !taken.is_shard
+            && !taken.spec.is_forced()
             && let Ok(OtherWork::Done(head)) = self.site.other_work(&taken.spec, &taken.decl)
         {
             return self.end(lost.task, None, Ok(Outcome::Taken(head)));
