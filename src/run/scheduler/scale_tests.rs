@@ -1,4 +1,5 @@
 //! Tests of the scheduler and the executor for clusters with a simulated cluster. `make simulate` runs a thousand seeds.
+#![expect(clippy::print_stdout, reason = "prints the figures of docs/scale.md")]
 
 use std::cell::RefCell;
 use std::rc::Rc;
