@@ -90,3 +90,50 @@ impl Run<'_> {
         head.shown_names().map(move |(object, name)| (object, folder.join(name)))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::ptr;
+    use std::sync::Barrier;
+    use std::thread;
+
+    use super::*;
+    use crate::plan::Request;
+
+    #[test]
+    fn two_threads_that_need_the_sandbox_at_one_time_get_the_same_one() {
+        let folder = tempfile::tempdir().expect("a folder");
+        fs::write(folder.path().join("callsheet.toml"), "").expect("written");
+        let project = Project::open(folder.path()).expect("a project");
+        let store = Store::of(&project).expect("a store");
+        let plan = Plan {
+            request: Request::default(),
+            summary: String::new(),
+            stages: Vec::new(),
+            metadata: toml::Table::new(),
+        };
+        for number in 0..20 {
+            let run = Run {
+                project: &project,
+                store: &store,
+                plan: &plan,
+                id: "run".to_owned(),
+                replaces: None,
+                keep_failed: false,
+                job: Some(JobContext { id: format!("run-j{number}"), revision: None }),
+                sandbox: LazySandbox::default(),
+            };
+            let (run, barrier) = (&run, &Barrier::new(2));
+            let sandbox = || {
+                barrier.wait();
+                run.sandbox().expect("a sandbox")
+            };
+            let both = thread::scope(|scope| {
+                let threads = [0, 1].map(|_| scope.spawn(sandbox));
+                threads.map(|thread| thread.join().expect("no panic"))
+            });
+            assert!(ptr::eq(both[0], both[1]));
+        }
+    }
+}

@@ -19,7 +19,7 @@ const GROWTH: usize = 4;
 
 impl Action<'_> {
     /// Computes the rows of a shard that the store lacks, and commits them in parts, so that little is lost if the job is
-    /// killed. Calls `tell` after each part. Returns false if the job was stopped.
+    /// killed. Calls `report` after each part. Returns false if the job was stopped.
     ///
     /// # Errors
     /// Returns an error if the worker fails, returns wrong rows, or the store cannot be written.
@@ -28,7 +28,7 @@ impl Action<'_> {
         run: &Run,
         shard: &Shard,
         say: &mut impl FnMut(Update),
-        mut tell: impl FnMut(ShardPart) -> Result<()>,
+        mut report: impl FnMut(ShardPart) -> Result<()>,
     ) -> Result<bool> {
         let place = run.sandbox()?;
         let rows = self.stage.decl.rows.as_ref().expect("a row-wise stage");
@@ -55,7 +55,7 @@ impl Action<'_> {
         // An earlier attempt at this shard may have committed some of its rows.
         let missing = lay_out(&rowwise.wanted, &rowwise.segments(run.store)?).missing();
         let (clock, mut parts, mut at) = (Instant::now(), Parts::new(shard), 0);
-        if at < missing.len() || !missing.is_empty() {
+        if !missing.is_empty() {
             say(Update::Started { resumes: missing.len() < shard.len() });
         }
         while at < missing.len() && !parts.is_over(clock.elapsed()) {
@@ -70,7 +70,7 @@ impl Action<'_> {
             run.store.sync(returned.iter().map(Segment::object).collect::<Vec<_>>().iter())?;
             at += next;
             parts.took(next, began.elapsed());
-            tell(ShardPart {
+            report(ShardPart {
                 done: missing.get(at).copied().unwrap_or(shard.len()),
                 computed: next as u64,
                 segments: returned.iter().map(|segment| segment.bytes).collect(),
@@ -80,7 +80,7 @@ impl Action<'_> {
         }
         if missing.is_empty() {
             let (segments, peak_memory) = (Vec::new(), 0);
-            tell(ShardPart { done: shard.len(), computed: 0, segments, peak_memory, rate: None })?;
+            report(ShardPart { done: shard.len(), computed: 0, segments, peak_memory, rate: None })?;
         }
         Ok(true)
     }
@@ -92,13 +92,22 @@ pub(in crate::run) struct Parts {
     sample: Option<f64>,
     size: usize,
     last: Option<(usize, f64)>,
+    /// Seconds of the shortest part.
+    shortest: f64,
     /// True once parts of two sizes were measured.
     is_known: bool,
 }
 
 impl Parts {
     pub(in crate::run) fn new(shard: &Shard) -> Self {
-        Self { rate: shard.rate, sample: shard.sample, size: 1, last: None, is_known: false }
+        Self {
+            rate: shard.rate,
+            sample: shard.sample,
+            size: 1,
+            last: None,
+            shortest: f64::INFINITY,
+            is_known: false,
+        }
     }
 
     /// Returns true if a sample has no time for another row.
@@ -135,10 +144,11 @@ impl Parts {
     /// Notes the duration of a part.
     pub(in crate::run) fn took(&mut self, rows: usize, time: Duration) {
         let this = (rows, time.as_secs_f64());
+        self.shortest = self.shortest.min(this.1);
         self.rate = Some(match self.last {
             Some(last) if last.0 != rows => {
                 self.is_known = true;
-                Rate::of(last, this)
+                Rate::of(last, this, self.shortest)
             }
             _ => Rate { start: 0.0, row: this.1 / rows.max(1) as f64 },
         });

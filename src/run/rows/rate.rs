@@ -28,13 +28,15 @@ impl Rate {
         (rows as usize).max(1)
     }
 
-    /// Rate of two workers, given by their rows and seconds.
-    pub(super) fn of(first: (usize, f64), second: (usize, f64)) -> Self {
+    /// Rate of two workers, given by their rows and seconds. The start of a worker takes at most `shortest` seconds; one that
+    /// took longer was disturbed, for example because many workers of a node have started at one time.
+    pub(super) fn of(first: (usize, f64), second: (usize, f64), shortest: f64) -> Self {
         let (few, many) = if first.0 <= second.0 { (first, second) } else { (second, first) };
         if few.0 == many.0 {
             return Self { start: 0.0, row: many.1 / many.0.max(1) as f64 };
         }
-        let row = ((many.1 - few.1) / (many.0 - few.0) as f64).max(0.0);
+        let least = (many.1 - shortest).max(0.0) / many.0 as f64;
+        let row = ((many.1 - few.1) / (many.0 - few.0) as f64).max(least);
         Self { start: (many.1 - row * many.0 as f64).max(0.0), row }
     }
 }
@@ -80,10 +82,12 @@ mod tests {
 
     #[test]
     fn two_parts_give_the_time_of_a_row_and_of_the_start_of_a_worker() {
-        let rate = Rate::of((1, 1.1), (11, 2.1));
+        let rate = Rate::of((1, 1.1), (11, 2.1), 1.1);
         assert!((rate.row - 0.1).abs() < 1e-9 && (rate.start - 1.0).abs() < 1e-9, "{rate:?}");
         assert_eq!((rate.rows(11.0), rate.rows(0.5)), (100, 1));
-        assert_eq!(Rate::of((4, 2.0), (16, 1.0)).row, 0.0, "noise");
+        assert_eq!(Rate::of((4, 2.0), (16, 1.0), 1.0).row, 0.0, "noise");
+        let disturbed = Rate::of((1, 3.0), (100, 11.5), 1.5);
+        assert!((disturbed.row - 0.1).abs() < 1e-9 && (disturbed.start - 1.5).abs() < 1e-9, "{disturbed:?}");
     }
 
     #[test]

@@ -40,9 +40,7 @@ impl Shard {
     pub(in crate::run) fn len(&self) -> usize {
         self.keys.len()
     }
-}
 
-impl Shard {
     /// Digests of everything that its rows depend on, in its order.
     pub(in crate::run) fn inputs(&self) -> &[Digest] {
         &self.inputs

@@ -13,7 +13,7 @@ use crate::declare::ExecutorDecl;
 use crate::run::context::LazySandbox;
 use crate::run::executor::cluster::Known;
 use crate::run::executor::cluster::simulation::{
-    Course, Pipeline, Random, Report, SimulatedCluster, SimulatedExecutor, Size, Work, lab,
+    Incidents, Pipeline, Random, Report, SimulatedCluster, SimulatedExecutor, Size, Work, lab,
 };
 use crate::run::rows::Rate;
 
@@ -34,12 +34,12 @@ fn run<'a>(
     run: &'a Run<'a>,
     decl: &'a ExecutorDecl,
     cluster: SimulatedCluster,
-    course: Course,
+    incidents: Incidents,
 ) -> (RunSummary, Report) {
     let report = Rc::new(RefCell::new(Report::default()));
     let known = Known { seconds: Box::new(|_| None), rate: Box::new(|_| None::<Rate>) };
     let executor =
-        SimulatedExecutor::new(run, decl, known, cluster, pipeline.size.rows, course, report.clone());
+        SimulatedExecutor::new(run, decl, known, cluster, pipeline.size.rows, incidents, report.clone());
     let options = RunOptions { ephemeral: true, ..RunOptions::default() };
     let mut sources = Sources::load(&pipeline.store, &pipeline.project.root);
     let target = &pipeline.plan.request.target;
@@ -67,10 +67,10 @@ fn simulate(pipeline: &Pipeline, seed: u64) -> Outcome {
     let mut random = Random::new(seed);
     let at = random.seconds(0.0, 3600.0);
     let again = (seed % 16 == 9).then_some(at + Duration::from_secs(5));
-    let course = match seed % 8 {
-        1 => Course { interrupts: [Some(at), again], kill: None },
-        2 => Course { kill: Some(at), ..Course::default() },
-        _ => Course::default(),
+    let incidents = match seed % 8 {
+        1 => Incidents { interrupts: [Some(at), again], kill: None },
+        2 => Incidents { kill: Some(at), ..Incidents::default() },
+        _ => Incidents::default(),
     };
     let stages = &pipeline.plan.stages;
     let decl = lab(pipeline.size.nodes as u32);
@@ -79,11 +79,11 @@ fn simulate(pipeline: &Pipeline, seed: u64) -> Outcome {
         cluster.let_fail();
     }
     let runs = ["a", "b"].map(|name| new_run(pipeline, &format!("{seed}-{name}")));
-    let (mut summary, mut report) = run(pipeline, &runs[0], &decl, cluster, course);
+    let (mut summary, mut report) = run(pipeline, &runs[0], &decl, cluster, incidents);
     let mut work = check(pipeline, seed, &summary, &report);
-    if course.kill.is_some() {
+    if incidents.kill.is_some() {
         let cluster = report.cluster.take().expect("a cluster");
-        (summary, report) = run(pipeline, &runs[1], &decl, cluster, Course::default());
+        (summary, report) = run(pipeline, &runs[1], &decl, cluster, Incidents::default());
         work = check(pipeline, seed, &summary, &report);
     }
     let is_over = summary.ran + summary.cached == stages.len();

@@ -1,4 +1,4 @@
-//! Errors of tasks whose jobs ended without a word.
+//! Errors of tasks whose jobs ended without news.
 
 use std::fs;
 
@@ -21,7 +21,7 @@ pub(super) fn has_output(dir: &JobDir, index: usize) -> bool {
     text.rsplit_once(MARKER).is_none_or(|(_, last)| !last.trim().is_empty())
 }
 
-/// Error of a task whose job ended without a word.
+/// Error of a task whose job ended without news.
 pub(super) fn error_of(decl: &ExecutorDecl, end: JobEnd, place: Option<&(JobDir, usize)>) -> Error {
     let log = place.map(|(dir, index)| dir.log(*index));
     let text = log.as_ref().and_then(|log| fs::read_to_string(log).ok());

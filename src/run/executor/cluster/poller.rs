@@ -1,4 +1,4 @@
-//! Thread of a cluster: submits tasks, reads the news of their jobs, and looks for jobs that ended without a word.
+//! Thread of a cluster: submits tasks, reads the news of their jobs, and looks for jobs that ended without news.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -407,7 +407,7 @@ impl<'a, S: Site<'a>> Poller<'a, S> {
         self.end_jobs(if how == Stop::Clean { End::Clean } else { End::Now });
         if how == Stop::Now {
             self.sent.values_mut().for_each(|sent| sent.may_live = true);
-            // Jobs that are killed have no last words.
+            // Jobs that are killed write no news.
             for task in self.tasks.keys().copied().collect::<Vec<_>>() {
                 self.end_task(task, || Ok(Outcome::Stopped));
             }

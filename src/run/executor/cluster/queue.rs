@@ -17,7 +17,7 @@ pub(super) type BatchId = u64;
 const MOST_LOST: u32 = 3;
 
 /// Durations of a job for which tasks wait for the end of samples.
-const PATIENCE: f64 = 4.0;
+const LONGEST_SAMPLES: f64 = 4.0;
 
 /// Shortest expected duration of a task in seconds: a job looks up and records each of its tasks.
 const LEAST: f64 = 0.1;
@@ -94,7 +94,7 @@ pub(in crate::run) enum JobEnd {
     Unknown,
 }
 
-/// A task whose job ended without a word.
+/// A task whose job ended without news.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct LostTask {
     pub task: TaskId,
@@ -298,7 +298,7 @@ impl Queue {
                 let samples =
                     self.samples.entry(task.stage.clone()).or_insert(Samples { open: 0, since: now });
                 let age = now.saturating_sub(samples.since).as_secs_f64();
-                if samples.open < self.limits.samples || age > PATIENCE * self.limits.job_seconds {
+                if samples.open < self.limits.samples || age > LONGEST_SAMPLES * self.limits.job_seconds {
                     samples.open += 1;
                     task.is_sample = true;
                     jobs.push(vec![id]);

@@ -81,6 +81,7 @@ impl<'a, S: Site<'a>> Poller<'a, S> {
             shards: BTreeMap::new(),
             left: Vec::new(),
             parts: Vec::new(),
+            computed: 0,
             rates: Rates::new(known),
             empty: 0,
             failed: None,
@@ -160,8 +161,9 @@ impl<'a, S: Site<'a>> Poller<'a, S> {
         if let Some(rate) = part.rate {
             action.rates.add(task, rate);
         }
+        action.computed += part.computed;
         action.parts.push(part);
-        let done = action.parts.iter().map(|part| part.computed).sum();
+        let done = action.computed;
         let (total, unit) = (action.plan.missing.len() as u64, "rows".to_owned());
         self.report(id, Update::Worker(WorkerEvent::Progress { done, total, unit }));
     }

@@ -13,7 +13,7 @@ use crate::run::rows::{Piece, Planned, Rates, RowPlan, Shard, ShardPart};
 use crate::run::task::TaskSpec;
 
 /// Jobs' worth of time for which rows wait for the end of samples.
-const PATIENCE: f64 = 4.0;
+const LONGEST_SAMPLES: f64 = 4.0;
 
 /// Row-wise actions that are not over.
 pub(super) struct RowActions<'a> {
@@ -38,6 +38,8 @@ pub(super) struct RowAction<'a> {
     /// Missing rows that are in no shard.
     pub left: Vec<usize>,
     pub parts: Vec<ShardPart>,
+    /// Number of rows in these parts.
+    pub computed: u64,
     pub rates: Rates<TaskId>,
     /// Number of jobs that ended without news about any of their rows.
     pub empty: u32,
@@ -74,7 +76,7 @@ impl RowAction<'_> {
         let has_samples = self.shards.values().any(Piece::is_sample);
         has_samples
             && (self.rates.median().is_none()
-                || now.saturating_sub(self.began).as_secs_f64() < PATIENCE * job_seconds)
+                || now.saturating_sub(self.began).as_secs_f64() < LONGEST_SAMPLES * job_seconds)
     }
 
     pub(super) fn task(&self, seconds: Option<f64>) -> NewTask {

@@ -1,6 +1,7 @@
 //! Listings of jobs, which explain what the store does not have yet.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use super::errors::error_of;
 use super::poller::{Poller, Sent};
@@ -9,7 +10,6 @@ use super::reasons::in_words;
 use super::site::{OtherWork, Site};
 use super::slurm::{Listed, States};
 use crate::run::executor::{ActionId, Outcome, Update};
-use std::time::Duration;
 
 /// Age of a submission from which the cluster must list it.
 const LISTED_AFTER: Duration = Duration::from_secs(10);
@@ -18,7 +18,7 @@ const LISTED_AFTER: Duration = Duration::from_secs(10);
 const DOUBTFUL: Duration = Duration::from_secs(600);
 
 impl<'a, S: Site<'a>> Poller<'a, S> {
-    /// Lists all jobs of this run, and looks for those that ended without a word.
+    /// Lists all jobs of this run, and looks for those that ended without news.
     pub(super) fn list(&mut self) {
         let now = self.site.now();
         self.doubtful.retain(|_, since| now.saturating_sub(*since) < DOUBTFUL);
@@ -98,7 +98,7 @@ impl<'a, S: Site<'a>> Poller<'a, S> {
         }
     }
 
-    /// Reports a task whose job ended without a word.
+    /// Reports a task whose job ended without news.
     fn lose(&mut self, lost: LostTask) {
         let Some(taken) = self.tasks.get(&lost.task) else { return };
         // Its news may be lost, but its result is what counts. That of a forced action may be an earlier one.

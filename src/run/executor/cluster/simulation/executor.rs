@@ -33,7 +33,7 @@ pub(in crate::run) struct SimulatedSite<'a> {
     pub(super) unfinished: usize,
 }
 
-/// Course and costs of a simulated run.
+/// Incidents and costs of a simulated run.
 #[derive(Default)]
 pub(in crate::run) struct Report {
     /// Number of ends of each action.
@@ -55,7 +55,7 @@ pub(in crate::run) struct Report {
 
 /// Events of a simulated run that do not come from the cluster.
 #[derive(Clone, Copy, Debug, Default)]
-pub(in crate::run) struct Course {
+pub(in crate::run) struct Incidents {
     /// Times at which the user stops the run: the second one kills its jobs.
     pub interrupts: [Option<Moment>; 2],
     /// Time at which the engine is killed.
@@ -68,7 +68,7 @@ pub(in crate::run) struct SimulatedExecutor<'a> {
     poller: Option<Poller<'a, SimulatedSite<'a>>>,
     receiver: Receiver<News>,
     decl: &'a ExecutorDecl,
-    course: Course,
+    incidents: Incidents,
     report: Rc<RefCell<Report>>,
     /// Number of actions that are not over.
     open: usize,
@@ -99,7 +99,7 @@ impl<'a> SimulatedExecutor<'a> {
         known: Known<'a>,
         cluster: SimulatedCluster,
         rows: usize,
-        course: Course,
+        incidents: Incidents,
         report: Rc<RefCell<Report>>,
     ) -> Self {
         let (sender, receiver) = channel();
@@ -107,7 +107,7 @@ impl<'a> SimulatedExecutor<'a> {
         let positions = names.map(|(position, stage)| (stage.name.as_str(), position)).collect();
         let site = SimulatedSite { run, cluster, news: sender.clone(), positions, rows, unfinished: 0 };
         let poller = Poller::new(site, run.id.clone(), decl, sender, known);
-        Self { poller: Some(poller), receiver, decl, course, report, open: 0 }
+        Self { poller: Some(poller), receiver, decl, incidents, report, open: 0 }
     }
 
     fn poller(&mut self) -> &mut Poller<'a, SimulatedSite<'a>> {
@@ -154,11 +154,11 @@ impl<'a> Executor<'a> for SimulatedExecutor<'a> {
     fn next(&mut self, timeout: Option<Duration>) -> Option<News> {
         loop {
             let now = self.poller().site.cluster.now;
-            if self.course.kill.is_some_and(|at| at <= now) {
+            if self.incidents.kill.is_some_and(|at| at <= now) {
                 return None;
             }
             let due = |at: &&mut Option<Moment>| at.is_some_and(|at| at <= now);
-            if let Some(interrupt) = self.course.interrupts.iter_mut().find(due) {
+            if let Some(interrupt) = self.incidents.interrupts.iter_mut().find(due) {
                 *interrupt = None;
                 return Some(News::Interrupt);
             }
@@ -191,7 +191,7 @@ impl<'a> Executor<'a> for SimulatedExecutor<'a> {
 impl Drop for SimulatedExecutor<'_> {
     fn drop(&mut self) {
         let mut poller = self.poller.take().expect("a poller until the end");
-        if self.course.kill.is_none() {
+        if self.incidents.kill.is_none() {
             poller.close();
         }
         let mut report = self.report.borrow_mut();

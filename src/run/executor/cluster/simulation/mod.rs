@@ -9,6 +9,6 @@ mod random;
 mod site;
 
 pub(in crate::run) use cluster::{SimulatedCluster, Work};
-pub(in crate::run) use executor::{Course, Report, SimulatedExecutor, lab};
+pub(in crate::run) use executor::{Incidents, Report, SimulatedExecutor, lab};
 pub(in crate::run) use pipeline::{Pipeline, Size};
 pub(in crate::run) use random::Random;
