@@ -19,6 +19,9 @@ const MOST_LOST: u32 = 3;
 /// Durations of a job for which tasks wait for the end of samples.
 const LONGEST_SAMPLES: f64 = 4.0;
 
+/// Factor by which a job may be expected to take longer than it should: two halves of a job are not always equal.
+const TOLERANCE: f64 = 1.1;
+
 /// Shortest expected duration of a task in seconds: a job looks up and records each of its tasks.
 const LEAST: f64 = 0.1;
 
@@ -307,12 +310,17 @@ impl Queue {
                 }
                 continue;
             };
-            open.push(id);
-            filled += seconds.max(LEAST);
-            if filled >= most {
+            let seconds = seconds.max(LEAST);
+            if !open.is_empty() && filled + seconds > most * TOLERANCE {
                 jobs.push(std::mem::take(&mut open));
                 filled = 0.0;
+                if jobs.len() >= self.array {
+                    left.push(id);
+                    continue;
+                }
             }
+            open.push(id);
+            filled += seconds;
         }
         if !open.is_empty() {
             jobs.push(open);

@@ -34,7 +34,7 @@ fn short_tasks_share_a_job_and_long_ones_do_not() {
     for seconds in [4.0, 4.0, 4.0, 30.0, 1.0] {
         add(&mut queue, &format!("s{seconds}"), Some(seconds));
     }
-    assert_eq!(jobs(&mut queue), [vec![0, 1, 2], vec![3], vec![4]]);
+    assert_eq!(jobs(&mut queue), [vec![0, 1], vec![2], vec![3], vec![4]]);
     assert!(jobs(&mut queue).is_empty(), "each task is submitted once");
 }
 
@@ -126,10 +126,10 @@ fn a_job_that_was_cancelled_or_used_too_much_memory_is_not_repeated() {
 #[test]
 fn tasks_that_have_ended_are_forgotten() {
     let mut queue = Queue::new(LIMITS);
-    (0..4).for_each(|_| _ = add(&mut queue, "s", Some(6.0)));
+    (0..4).for_each(|_| _ = add(&mut queue, "s", Some(5.0)));
     jobs(&mut queue);
     assert_eq!((queue.len(), queue.open_jobs().count()), (4, 2));
-    queue.ended(0, Some(6.0));
+    queue.ended(0, Some(5.0));
     queue.ended(1, None);
     assert_eq!((queue.len(), queue.open_jobs().count()), (2, 1));
     queue.ended(2, None);

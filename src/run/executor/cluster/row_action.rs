@@ -120,7 +120,9 @@ impl<'a, S: Site<'a>> Poller<'a, S> {
             let left = std::mem::take(&mut action.left);
             let rate = action.rates.median();
             for piece in action.plan.pieces(&left, rate, job_seconds, samples) {
-                let task = self.queue.add(action.task(piece.seconds()));
+                // Samples run at one time.
+                let seconds = if piece.is_sample() { Some(job_seconds) } else { piece.seconds() };
+                let task = self.queue.add(action.task(seconds));
                 self.tasks.insert(task, taken(id, action));
                 action.shards.insert(task, piece);
             }
