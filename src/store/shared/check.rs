@@ -204,8 +204,11 @@ impl Partner {
         self.announce("result", &serde_json::to_string(&own).expect("plain data"))?;
         let path = self.wait_for("result")?;
         let other: StoreCheck = read_json(&path).unwrap_or_else(|| own.clone());
-        self.announce("end", "")?;
-        self.wait_for("end")?;
+        // Role 0 removes the folder, in which role 1 needs nothing more after its last step.
+        match self.role {
+            0 => drop(self.wait_for("end")?),
+            _ => self.announce("end", "")?,
+        }
         Ok(StoreCheck {
             locks_seen: own.locks_seen && other.locks_seen,
             stale: own.stale.max(other.stale),
