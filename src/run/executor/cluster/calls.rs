@@ -5,14 +5,15 @@ use std::time::Duration;
 use super::queue::Moment;
 
 /// Number of calls that may follow each other at once.
-const BURST: u32 = 10;
+const BURST: i32 = 10;
 
 /// Time after which a further call is allowed.
 const EVERY: Duration = Duration::from_secs(6);
 
 /// Calls that are allowed now.
 pub(super) struct Calls {
-    left: u32,
+    /// Negative if more calls were necessary.
+    left: i32,
     /// Time since which the next call is being earned.
     since: Moment,
 }
@@ -28,15 +29,15 @@ impl Calls {
             self.left += 1;
             self.since += EVERY;
         }
-        self.left
+        self.left.max(0) as u32
     }
 
     /// Notes calls.
     pub(super) fn made(&mut self, now: Moment, calls: u32) {
-        if self.left(now) == BURST {
+        if self.left(now) == BURST as u32 {
             self.since = now;
         }
-        self.left = self.left.saturating_sub(calls);
+        self.left -= calls as i32;
     }
 }
 
