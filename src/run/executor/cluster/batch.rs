@@ -26,7 +26,7 @@ pub(super) fn write(run: &Run, engine: Engine, name: &str, jobs: &[Vec<Task>]) -
     let all = run.store.run_dir(&run.id).path().join(JobDir::ALL);
     let dir = JobDir(all.join(name));
     for folder in [&all, &dir.0, &dir.news(), &dir.over()] {
-        DirBuilder::new().recursive(true).mode(FOLDER).create(folder).io_context("cannot create", folder)?;
+        create_folder(folder)?;
     }
     write_file(&dir.spec(), &serde_json::to_vec(&spec(run, engine)).expect("a spec is plain data"))?;
     for (index, tasks) in jobs.iter().enumerate() {
@@ -34,6 +34,11 @@ pub(super) fn write(run: &Run, engine: Engine, name: &str, jobs: &[Vec<Task>]) -
     }
     File::open(&dir.0).and_then(|folder| folder.sync_all()).io_context("cannot write", &dir.0)?;
     Ok(dir)
+}
+
+/// Creates a folder that only the user can open.
+pub(super) fn create_folder(folder: &Path) -> Result<()> {
+    DirBuilder::new().recursive(true).mode(FOLDER).create(folder).io_context("cannot create", folder)
 }
 
 fn spec<'a>(run: &'a Run, engine: Engine) -> JobSpec<&'a Project> {

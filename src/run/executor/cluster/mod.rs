@@ -25,7 +25,6 @@ mod submit;
 mod watch;
 
 use std::collections::BTreeSet;
-use std::fs;
 use std::path::PathBuf;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Sender, channel};
@@ -83,7 +82,7 @@ impl<'a> Cluster<'a> {
         let (orders, receiver) = channel();
         let (stops, open) = (Arc::<Stops>::default(), Arc::<Mutex<BTreeSet<ActionId>>>::default());
         // `callsheet cancel` asks the engines of runs that have this folder.
-        let _ = fs::create_dir_all(run.store.run_dir(&run.id).path().join(JobDir::ALL));
+        let _ = batch::create_folder(&run.store.run_dir(&run.id).path().join(JobDir::ALL));
         let site = SlurmSite::new(run, scope, decl, news.clone(), stops.clone());
         let of_thread = open.clone();
         scope.spawn(move || {
