@@ -59,6 +59,11 @@ impl<K: Ord> Rates<K> {
         self.measured.insert(worker, rate);
     }
 
+    /// Returns true if there is an expected duration.
+    pub(in crate::run) fn is_known(&self) -> bool {
+        self.known.is_some() || !self.measured.is_empty()
+    }
+
     /// Expected duration of rows, if it is known.
     pub(in crate::run) fn median(&self) -> Option<Rate> {
         let middle = |of: fn(&Rate) -> f64| {

@@ -45,8 +45,7 @@ impl Cluster {
                 "#!/bin/sh\necho \"$(date +%s) {name} $*\" >> '{0}/calls'\nPATH=${{PATH#{0}/counting:}} exec {name} \"$@\"\n",
                 root.path().display()
             );
-            fs::write(&path, text).expect("written");
-            fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).expect("changed");
+            write_program(&path, &text);
         }
         Some(Self { root, counting, group: Group::new() })
     }
@@ -116,6 +115,12 @@ impl Drop for Cluster {
     fn drop(&mut self) {
         let _ = script("down.sh").arg(self.root.path()).stdout(Stdio::null()).status();
     }
+}
+
+/// Writes a program.
+pub(super) fn write_program(path: &Path, text: &str) {
+    fs::write(path, text).expect("written");
+    fs::set_permissions(path, fs::Permissions::from_mode(0o755)).expect("changed");
 }
 
 fn script(name: &str) -> Command {

@@ -1,10 +1,9 @@
 //! Faults of settings and of jobs, and stops at bad moments.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
 use std::time::{Duration, Instant};
 
-use super::cluster::Cluster;
+use super::cluster::{Cluster, write_program};
 use super::minimal;
 use super::time::{interrupt, running};
 use crate::support::{MAIN, Project, until};
@@ -124,8 +123,7 @@ fn a_submission_whose_answer_is_lost_is_not_submitted_again() {
             lost.display()
         );
         let exec = text.find("PATH=").expect("a call");
-        fs::write(&path, format!("{}{answer}{}", &text[..exec], &text[exec..])).expect("written");
-        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).expect("changed");
+        write_program(&path, &format!("{}{answer}{}", &text[..exec], &text[exec..]));
     };
     wrapper("sbatch", "/usr/bin/sbatch \"$@\" > /dev/null;");
     wrapper("squeue", "");

@@ -1,30 +1,18 @@
 //! Jobs that meet limits of the cluster: a full quota, no restarts, nodes that nobody may use, and the end of their time.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
 use std::thread::sleep;
 use std::time::Duration;
 
-use super::cluster::Cluster;
+use super::cluster::{Cluster, write_program};
 use super::faults::{instances, on_lab};
-use super::time::{beginnings, interrupt, running, training};
+use super::time::{check_time_up, interrupt, logs, running};
 use super::{layers, minimal};
-use crate::support::{MAIN, Project, until};
+use crate::support::{MAIN, until};
 
 /// Replaces a program of Slurm, for callsheet and for its jobs.
 fn replace(cluster: &Cluster, name: &str, script: &str) {
-    let path = cluster.path(&format!("counting/{name}"));
-    fs::write(&path, format!("#!/bin/sh\n{script}\n")).expect("written");
-    fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).expect("changed");
-}
-
-/// Names of the logs of all runs of a project.
-fn logs(project: &Project) -> Vec<String> {
-    let runs = fs::read_dir(project.path("data/store/runs")).expect("runs");
-    let entries = |run: &Path| fs::read_dir(run.join("logs")).expect("logs").collect::<Vec<_>>();
-    let logs = runs.flat_map(|run| entries(&run.expect("a run").path()));
-    logs.map(|log| log.expect("a log").file_name().to_string_lossy().into_owned()).collect()
+    write_program(&cluster.path(&format!("counting/{name}")), &format!("#!/bin/sh\n{script}\n"));
 }
 
 #[test]
@@ -50,21 +38,9 @@ fn a_quota_that_is_full_on_a_node_fails_the_stage_and_nothing_is_recorded() {
 /// A training whose job must not, or cannot, let the cluster start it again.
 fn check_without_requeue(script: &str) {
     let Some(cluster) = Cluster::start(1) else { return };
-    let (project, local) = (training(80, "1h"), training(80, "1h"));
-    cluster.attach(&project, "");
     replace(&cluster, "scontrol", script);
-    let run = cluster.start_in(&project, &on_lab());
-    until("a running job", || running(&cluster));
-    sleep(Duration::from_secs(3));
-    let job = cluster.slurm(&["squeue", "-h", "-o", "%A"]);
-    cluster.slurm(&["scancel", "--batch", "--signal=USR2", job.trim()]);
-    let output = run.wait_with_output().expect("ended");
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let begun = beginnings(&project);
-    assert!(begun.len() == 2 && begun[1] > 5, "{begun:?}");
+    check_time_up(&cluster);
     assert_eq!(cluster.calls("sbatch"), 2, "the engine submits it again");
-    local.run(&MAIN);
-    assert_eq!(project.latest("copy.copy"), local.latest("copy.copy"));
 }
 
 #[test]

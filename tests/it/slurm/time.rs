@@ -1,5 +1,6 @@
 //! Jobs that are stopped: by the user, and by the limit of their time.
 
+use std::path::PathBuf;
 use std::process::Child;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -55,13 +56,18 @@ pub(super) fn running(cluster: &Cluster) -> bool {
     cluster.slurm(&["squeue", "-h", "-t", "RUNNING"]).lines().count() > 0
 }
 
-/// Steps with which the attempts at a training began.
-pub(super) fn beginnings(project: &Project) -> Vec<u64> {
+/// Logs of all runs of a project.
+pub(super) fn logs(project: &Project) -> Vec<PathBuf> {
     let folder = std::fs::read_dir(project.path("data/store/runs"))
         .expect("runs")
         .map(|run| run.expect("a run").path());
     let logs = folder.flat_map(|run| std::fs::read_dir(run.join("logs")).expect("logs").collect::<Vec<_>>());
-    let texts = logs.map(|log| std::fs::read_to_string(log.expect("a log").path()).expect("read"));
+    logs.map(|log| log.expect("a log").path()).collect()
+}
+
+/// Steps with which the attempts at a training began.
+pub(super) fn beginnings(project: &Project) -> Vec<u64> {
+    let texts = logs(project).into_iter().map(|log| std::fs::read_to_string(log).expect("read"));
     let mut begun: Vec<u64> = texts
         .flat_map(|text| {
             let steps = text.lines().filter_map(|line| line.strip_prefix("began at ")?.parse().ok());
@@ -111,10 +117,16 @@ fn jobs_that_wait_are_cancelled_by_ctrl_c() {
 #[test]
 fn a_training_whose_time_is_up_is_started_again_and_ends_with_the_same_bits() {
     let Some(cluster) = Cluster::start(1) else { return };
+    check_time_up(&cluster);
+    assert_eq!((cluster.calls("sbatch"), cluster.calls("scontrol")), (1, 1));
+}
+
+/// Announces the end of the time of a training's job: another attempt resumes, and ends with the bits of one go.
+pub(super) fn check_time_up(cluster: &Cluster) {
     let (project, local) = (training(80, "1h"), training(80, "1h"));
     cluster.attach(&project, "");
     let run = cluster.start_in(&project, &[&["run", "--on", "lab"], &MAIN[..]].concat());
-    until("a running job", || running(&cluster));
+    until("a running job", || running(cluster));
     sleep(Duration::from_secs(3));
     let job = cluster.slurm(&["squeue", "-h", "-o", "%A"]);
     cluster.slurm(&["scancel", "--batch", "--signal=USR2", job.trim()]);
@@ -122,7 +134,6 @@ fn a_training_whose_time_is_up_is_started_again_and_ends_with_the_same_bits() {
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let begun = beginnings(&project);
     assert!(begun.len() == 2 && begun[1] > 5, "{begun:?}");
-    assert_eq!((cluster.calls("sbatch"), cluster.calls("scontrol")), (1, 1));
     local.run(&MAIN);
     assert_eq!(project.latest("copy.copy"), local.latest("copy.copy"));
 }

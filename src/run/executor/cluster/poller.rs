@@ -262,7 +262,7 @@ impl<'a, S: Site<'a>> Poller<'a, S> {
                 "Slurm does not answer and is asked again; `scontrol ping` shows its state".to_owned();
             if let Some(id) = actions.min() {
                 self.is_silent = true;
-                self.report(id, Update::Worker(WorkerEvent::Log { level: Level::Warning, message }));
+                self.warn(id, message);
             }
         }
     }
@@ -306,6 +306,11 @@ impl<'a, S: Site<'a>> Poller<'a, S> {
 
     pub(super) fn report(&self, id: ActionId, update: Update) {
         let _ = self.news.send(News::Update(id, update));
+    }
+
+    /// Warns the user about an action.
+    pub(super) fn warn(&self, id: ActionId, message: String) {
+        self.report(id, Update::Worker(WorkerEvent::Log { level: Level::Warning, message }));
     }
 
     /// Reports the end of an action.

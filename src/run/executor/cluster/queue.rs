@@ -16,8 +16,8 @@ pub(super) type BatchId = u64;
 /// Number of times that a task is submitted again after its job was lost.
 const MOST_LOST: u32 = 3;
 
-/// Durations of a job for which tasks wait for the end of samples.
-const LONGEST_SAMPLES: f64 = 4.0;
+/// Durations of a job for which tasks and rows wait for the end of samples.
+pub(super) const LONGEST_SAMPLES: f64 = 4.0;
 
 /// Factor by which a job may be expected to take longer than it should: two halves of a job are not always equal.
 const TOLERANCE: f64 = 1.1;
@@ -251,34 +251,25 @@ impl Queue {
         self.tasks.len()
     }
 
-    /// Packs the waiting tasks into submissions. Tasks of unknown duration are not packed, and only a sample of them is
+    /// Packs waiting tasks into a submission. Tasks of unknown duration are not packed, and only a sample of them is
     /// submitted: its durations decide how the others are packed. If the sample takes longer than a job should, the others
-    /// get a job each. Returns at most this number of submissions.
-    pub(super) fn submissions(&mut self, now: Moment, most: usize) -> Vec<Submission> {
+    /// get a job each.
+    pub(super) fn next_submission(&mut self, now: Moment) -> Option<Submission> {
         let shapes: Vec<Shape> = self.waiting.keys().cloned().collect();
-        let mut submissions = Vec::new();
-        for shape in shapes {
-            while submissions.len() < most {
-                let jobs = self.pack(&shape, now);
-                if jobs.is_empty() {
-                    break;
-                }
-                let batch = self.next_batch;
-                self.next_batch += 1;
-                for (index, tasks) in jobs.iter().enumerate() {
-                    for id in tasks {
-                        let task = self.tasks.get_mut(id).expect("a task that waits");
-                        (task.place, task.waits) = (Some((batch, index)), false);
-                    }
-                }
-                let open = jobs.len();
-                let of_batch = jobs.iter().map(|tasks| Job::new(tasks.clone())).collect();
-                self.batches.insert(batch, Batch { jobs: of_batch, open, is_adopted: false });
-                submissions.push(Submission { batch, shape: shape.clone(), jobs });
+        let mut packed = shapes.into_iter().map(|shape| (self.pack(&shape, now), shape));
+        let (jobs, shape) = packed.find(|(jobs, _)| !jobs.is_empty())?;
+        let batch = self.next_batch;
+        self.next_batch += 1;
+        for (index, tasks) in jobs.iter().enumerate() {
+            for id in tasks {
+                let task = self.tasks.get_mut(id).expect("a task that waits");
+                (task.place, task.waits) = (Some((batch, index)), false);
             }
         }
-        self.waiting.retain(|_, tasks| !tasks.is_empty());
-        submissions
+        let open = jobs.len();
+        let of_batch = jobs.iter().map(|tasks| Job::new(tasks.clone())).collect();
+        self.batches.insert(batch, Batch { jobs: of_batch, open, is_adopted: false });
+        Some(Submission { batch, shape, jobs })
     }
 
     /// Takes tasks of one shape for one submission, in their order.
@@ -325,7 +316,9 @@ impl Queue {
         if !open.is_empty() {
             jobs.push(open);
         }
-        self.waiting.insert(shape.clone(), left);
+        if !left.is_empty() {
+            self.waiting.insert(shape.clone(), left);
+        }
         jobs
     }
 
@@ -472,9 +465,10 @@ impl Queue {
             JobEnd::NodeFailed | JobEnd::Preempted | JobEnd::TimedOut | JobEnd::Unknown => false,
         };
         let again = !repeats && task.times_lost <= MOST_LOST;
-        self.leave(id);
         if again {
             self.put_back(id);
+        } else {
+            self.leave(id);
         }
         LostTask { task: id, job, end, again }
     }

@@ -16,8 +16,12 @@ fn add(queue: &mut Queue, stage: &str, seconds: Option<f64>) -> TaskId {
     queue.add(NewTask { stage: stage.to_owned(), shape: shape(0), seconds, is_exact: false })
 }
 
+fn submissions(queue: &mut Queue) -> Vec<Submission> {
+    std::iter::from_fn(|| queue.next_submission(Moment::ZERO)).collect()
+}
+
 fn jobs(queue: &mut Queue) -> Vec<Vec<TaskId>> {
-    queue.submissions(Moment::ZERO, 100).into_iter().flat_map(|submission| submission.jobs).collect()
+    submissions(queue).into_iter().flat_map(|submission| submission.jobs).collect()
 }
 
 fn all(state: JobState) -> impl Fn(BatchId, usize) -> Option<JobState> {
@@ -56,7 +60,7 @@ fn tasks_with_other_resources_are_another_submission() {
     for class in [0, 1, 0] {
         queue.add(task(class));
     }
-    let submissions = queue.submissions(Moment::ZERO, 100);
+    let submissions = submissions(&mut queue);
     assert_eq!(submissions.iter().map(|s| s.shape.class).collect::<Vec<_>>(), [0, 1]);
     assert_eq!(submissions[0].jobs, [[0, 2]]);
 }
@@ -65,17 +69,14 @@ fn tasks_with_other_resources_are_another_submission() {
 fn a_submission_has_at_most_as_many_jobs_as_the_cluster_allows() {
     let mut queue = Queue::new(Limits { array: 3, ..LIMITS });
     (0..7).for_each(|_| _ = add(&mut queue, "s", Some(10.0)));
-    assert_eq!(
-        queue.submissions(Moment::ZERO, 100).iter().map(|s| s.jobs.len()).collect::<Vec<_>>(),
-        [3, 3, 1]
-    );
+    assert_eq!(submissions(&mut queue).iter().map(|s| s.jobs.len()).collect::<Vec<_>>(), [3, 3, 1]);
 }
 
 #[test]
 fn tasks_of_a_refused_submission_keep_their_place() {
     let mut queue = Queue::new(LIMITS);
     (0..3).for_each(|_| _ = add(&mut queue, "s", Some(10.0)));
-    let batch = queue.submissions(Moment::ZERO, 100)[0].batch;
+    let batch = submissions(&mut queue)[0].batch;
     queue.refused(batch);
     add(&mut queue, "s", Some(10.0));
     assert_eq!(jobs(&mut queue), [[0], [1], [2], [3]]);

@@ -6,14 +6,11 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 
 use callsheet_worker::error::{Error, Result};
 
-use super::queue::{Moment, NewTask, Shape, TaskId};
+use super::queue::{LONGEST_SAMPLES, Moment, NewTask, Shape, TaskId};
 use crate::run::action::Action;
 use crate::run::executor::ActionId;
 use crate::run::rows::{Piece, Planned, Rates, RowPlan, Shard, ShardPart};
 use crate::run::task::TaskSpec;
-
-/// Jobs' worth of time for which rows wait for the end of samples.
-const LONGEST_SAMPLES: f64 = 4.0;
 
 /// Row-wise actions that are not over.
 pub(super) struct RowActions<'a> {
@@ -75,7 +72,7 @@ impl RowAction<'_> {
     pub(super) fn waits_for_samples(&self, now: Moment, job_seconds: f64) -> bool {
         let has_samples = self.shards.values().any(Piece::is_sample);
         has_samples
-            && (self.rates.median().is_none()
+            && (!self.rates.is_known()
                 || now.saturating_sub(self.began).as_secs_f64() < LONGEST_SAMPLES * job_seconds)
     }
 

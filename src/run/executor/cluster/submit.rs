@@ -3,14 +3,12 @@
 use std::time::Duration;
 
 use callsheet_worker::error::Error;
-use callsheet_worker::protocol::{Level, WorkerEvent};
 
 use super::errors::copy_of;
 use super::poller::{Poller, Sent, TRY_AGAIN};
 use super::queue::Submission;
 use super::site::Site;
 use super::slurm::Refusal;
-use crate::run::executor::Update;
 use crate::run::task::Task;
 
 /// Longest pause between two tries of a refused submission.
@@ -23,13 +21,10 @@ impl<'a, S: Site<'a>> Poller<'a, S> {
         if self.stopping.is_some() || now < self.next.0 || self.calls.left(now) == 0 {
             return false;
         }
-        let submission = self.queue.submissions(now, 1).pop();
-        let has_tasks = submission.is_some();
-        if let Some(submission) = submission {
-            self.calls.made(now, 1);
-            self.send(submission);
-        }
-        has_tasks
+        let Some(submission) = self.queue.next_submission(now) else { return false };
+        self.calls.made(now, 1);
+        self.send(submission);
+        true
     }
 
     /// Submits an array. Its files are written first.
@@ -90,19 +85,13 @@ impl<'a, S: Site<'a>> Poller<'a, S> {
 
     /// Waits before the next submission.
     fn wait(&mut self, submission: &Submission, reason: &str) {
-        self.warn(submission, &format!("Slurm does not accept jobs now and is asked again: {reason}"));
+        let first = submission.jobs.first().and_then(|tasks| self.tasks.get(tasks.first()?));
+        if let Some(taken) = first {
+            self.warn(taken.id, format!("Slurm does not accept jobs now and is asked again: {reason}"));
+        }
         // A smaller submission may be accepted soon.
         let pause = if submission.jobs.len() > 1 { TRY_AGAIN } else { self.next.1 };
         self.next = (self.site.now() + pause, (pause * 2).min(LONGEST_PAUSE));
-    }
-
-    /// Warns the user about a submission, at its first task.
-    fn warn(&self, submission: &Submission, message: &str) {
-        let first = submission.jobs.first().and_then(|tasks| self.tasks.get(tasks.first()?));
-        if let Some(taken) = first {
-            let message = message.to_owned();
-            self.report(taken.id, Update::Worker(WorkerEvent::Log { level: Level::Warning, message }));
-        }
     }
 }
 

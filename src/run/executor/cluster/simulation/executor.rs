@@ -38,8 +38,6 @@ pub(in crate::run) struct SimulatedSite<'a> {
 pub(in crate::run) struct Report {
     /// Number of ends of each action.
     pub ends: BTreeMap<ActionId, u32>,
-    /// Number of actions that were stopped.
-    pub stopped: usize,
     /// Largest numbers of tasks and of submissions at one time.
     pub most_tasks: usize,
     pub most_sent: usize,
@@ -163,11 +161,9 @@ impl<'a> Executor<'a> for SimulatedExecutor<'a> {
                 return Some(News::Interrupt);
             }
             if let Ok(news) = self.receiver.try_recv() {
-                if let News::Update(id, Update::Ended(outcome)) = &news {
+                if let News::Update(id, Update::Ended(_)) = &news {
                     self.open -= 1;
-                    let mut report = self.report.borrow_mut();
-                    *report.ends.entry(*id).or_default() += 1;
-                    report.stopped += usize::from(matches!(outcome, Ok(Outcome::Stopped)));
+                    *self.report.borrow_mut().ends.entry(*id).or_default() += 1;
                 }
                 return Some(news);
             }

@@ -45,8 +45,7 @@ impl<'a> Site<'a> for SimulatedSite<'a> {
         jobs: &[Vec<Task>],
     ) -> Result<(JobDir, Result<String, Refusal>)> {
         let dir = JobDir(PathBuf::from(name));
-        let cluster = &mut self.cluster;
-        if cluster.random.chance(cluster.faults.unwritable) {
+        if self.cluster.random.chance(self.cluster.faults.unwritable) {
             for task in jobs.iter().flatten() {
                 self.cluster.results.failed.insert(self.positions[task.action.stage_name()]);
             }
