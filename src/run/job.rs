@@ -228,7 +228,7 @@ fn perform_shard(
 /// Writes an update as news.
 fn pass_on(update: Update, write: impl Fn(TaskUpdate) -> Result<()>) {
     let news = match update {
-        Update::Started { resumes } => TaskUpdate::Started(resumes),
+        Update::Started { progress } => TaskUpdate::Started(progress),
         Update::Rows { missing, of } => TaskUpdate::Rows { missing, of },
         Update::Worker(event) => TaskUpdate::Worker(event),
         Update::Retry(error, pause) => TaskUpdate::Retry(TaskError::from(&error), pause.as_secs_f64()),

@@ -31,9 +31,9 @@ impl Action<'_> {
         let Some((scratch, _scratch)) = self.scratch(run, place, &mut say)? else {
             return Ok(Outcome::Stopped);
         };
-        let (resumes, before) = (scratch.is_used(), scratch.state());
+        let (progress, before) = (scratch.progress(), scratch.state());
         if self.computed_rows.is_none() {
-            say(Update::Started { resumes });
+            say(Update::Started { progress });
         }
         let clock = Instant::now();
         let began = SystemTime::now();

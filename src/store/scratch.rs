@@ -82,9 +82,12 @@ impl Scratch {
         }
     }
 
-    /// Returns true if the folder contains anything.
-    pub fn is_used(&self) -> bool {
-        fs::read_dir(&self.path).is_ok_and(|mut files| files.next().is_some())
+    /// Progress of earlier attempts: the time of the newest file in nanoseconds since 1970, or 0 if there is none.
+    pub fn progress(&self) -> u64 {
+        let states = states(&self.path).unwrap_or_default();
+        let nanoseconds =
+            states.iter().map(|(.., seconds, nanoseconds)| seconds * 1_000_000_000 + nanoseconds);
+        nanoseconds.max().map_or(0, |newest| newest.max(1) as u64)
     }
 
     /// State of the files in the folder, which differs after a checkpoint was written.

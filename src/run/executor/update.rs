@@ -34,8 +34,11 @@ pub(in crate::run) enum Update {
     Waiting(String),
     /// The action's jobs wait on a cluster, for this reason.
     Queued(String),
-    /// The action starts; if `resumes` is true, its scratch folder has files to resume from.
-    Started { resumes: bool },
+    /// The action starts, or a part of it.
+    Started {
+        /// What earlier attempts have done: a number that grows with it, and 0 if this attempt starts from the beginning.
+        progress: u64,
+    },
     /// A row-wise stage has looked up its rows in the store.
     Rows {
         /// Rows that the store lacks.

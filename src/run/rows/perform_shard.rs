@@ -56,9 +56,9 @@ impl Action<'_> {
         let missing = lay_out(&rowwise.wanted, &rowwise.segments(run.store)?).missing();
         let (clock, mut parts, mut at) = (Instant::now(), Parts::new(shard), 0);
         if !missing.is_empty() {
-            say(Update::Started { resumes: missing.len() < shard.len() });
+            say(Update::Started { progress: (shard.len() - missing.len()) as u64 });
         }
-        while at < missing.len() && !parts.is_over(clock.elapsed()) {
+        while at < missing.len() && !parts.is_over(missing.len() - at, clock.elapsed()) {
             let next = parts.next(missing.len() - at, clock.elapsed());
             let part = &missing[at..at + next];
             let began = Instant::now();
@@ -110,21 +110,26 @@ impl Parts {
         }
     }
 
-    /// Returns true if a sample has no time for another row.
-    pub(in crate::run) fn is_over(&self, elapsed: Duration) -> bool {
+    /// Returns true if a sample has no time for another row. It computes the rows that are left if this takes less time than
+    /// the start of another job's worker.
+    pub(in crate::run) fn is_over(&self, left: usize, elapsed: Duration) -> bool {
         // Parts of two sizes separate the time of a row from that of the worker's start.
         let Some(rate) = self.rate.filter(|_| self.is_known) else { return false };
-        self.sample.is_some_and(|limit| elapsed.as_secs_f64() + rate.seconds(1) >= limit)
+        let is_up = self.sample.is_some_and(|limit| elapsed.as_secs_f64() + rate.seconds(1) >= limit);
+        is_up && !rate.is_little(left)
     }
 
     /// Number of rows of the next part. Parts of a sample grow, so that the time of a row is known after its last ones.
     pub(in crate::run) fn next(&self, left: usize, elapsed: Duration) -> usize {
+        if self.is_known && self.rate.is_some_and(|rate| rate.is_little(left)) {
+            return left;
+        }
         let most = self.rate.map_or(1, |rate| rate.rows(COMMIT_EVERY));
         match self.sample {
             Some(limit) => {
                 let seconds = (limit - elapsed.as_secs_f64()).max(0.0);
                 let fit = match self.rate {
-                    Some(rate) if self.is_known => rate.rows(seconds),
+                    Some(rate) if self.is_known => rate.fit(seconds),
                     Some(_) if seconds == 0.0 => 2,
                     _ => self.size,
                 };
@@ -145,11 +150,14 @@ impl Parts {
     pub(in crate::run) fn took(&mut self, rows: usize, time: Duration) {
         let this = (rows, time.as_secs_f64());
         self.shortest = self.shortest.min(this.1);
-        self.rate = Some(match self.last {
-            Some(last) if last.0 != rows => {
+        self.rate = Some(match (self.last, self.rate) {
+            (Some(last), _) if last.0 != rows => {
                 self.is_known = true;
                 Rate::of(last, this, self.shortest)
             }
+            // The time of few rows is mostly that of the start, and says little about a row.
+            (_, Some(rate)) if rate.is_little(rows) => rate,
+            (_, Some(rate)) => Rate { row: (this.1 - rate.start).max(0.0) / rows as f64, ..rate },
             _ => Rate { start: 0.0, row: this.1 / rows.max(1) as f64 },
         });
         self.last = Some(this);
@@ -173,7 +181,7 @@ mod tests {
         };
         let mut parts = Parts::new(&empty);
         let (mut sizes, mut elapsed) = (Vec::new(), Duration::ZERO);
-        while !parts.is_over(elapsed) {
+        while !parts.is_over(1000, elapsed) {
             let rows = parts.next(1000, elapsed);
             sizes.push(rows);
             let time = Duration::from_secs_f64(0.5 + 0.1 * rows as f64);
@@ -181,9 +189,16 @@ mod tests {
             elapsed += time;
         }
         assert_eq!(sizes, [1, 4, 16, 64, 189], "the last part ends in time");
-        let parts = Parts::new(&Shard { rate: Some(Rate { start: 1.0, row: 0.1 }), sample: None, ..empty });
+        let parts =
+            Parts::new(&Shard { rate: Some(Rate { start: 1.0, row: 0.1 }), sample: None, ..empty.clone() });
         let now = Duration::ZERO;
         assert_eq!(parts.next(590, now), 590);
         assert_eq!(parts.next(600, now), 300, "two parts of half a minute");
+        let mut parts = Parts::new(&Shard { rate: None, sample: Some(10.0), ..empty });
+        parts.took(1, Duration::from_secs(5));
+        parts.took(4, Duration::from_secs_f64(5.3));
+        let late = Duration::from_secs_f64(10.3);
+        assert_eq!((parts.is_over(2, late), parts.next(2, late)), (false, 2), "less time than another start");
+        assert!(parts.is_over(200, late));
     }
 }

@@ -23,9 +23,20 @@ impl Rate {
     }
 
     /// Largest number of rows that a worker computes in these seconds; at least one.
-    pub(in crate::run) fn rows(&self, seconds: f64) -> usize {
+    pub(in crate::run) fn fit(&self, seconds: f64) -> usize {
         let rows = (seconds - self.start).max(0.0) / self.row.max(1e-9);
         (rows as usize).max(1)
+    }
+
+    /// Number of rows for a worker that should take about these seconds. It may take longer, so that the start is at most
+    /// half of its time.
+    pub(in crate::run) fn rows(&self, seconds: f64) -> usize {
+        self.fit(seconds.max(2.0 * self.start))
+    }
+
+    /// Returns true if these rows take less time than another start of a worker.
+    pub(super) fn is_little(&self, rows: usize) -> bool {
+        self.row * rows as f64 <= self.start
     }
 
     /// Rate of two workers, given by their rows and seconds. The start of a worker takes at most `shortest` seconds; one that
@@ -59,11 +70,6 @@ impl<K: Ord> Rates<K> {
         self.measured.insert(worker, rate);
     }
 
-    /// Returns true if there is an expected duration.
-    pub(in crate::run) fn is_known(&self) -> bool {
-        self.known.is_some() || !self.measured.is_empty()
-    }
-
     /// Expected duration of rows, if it is known.
     pub(in crate::run) fn median(&self) -> Option<Rate> {
         let middle = |of: fn(&Rate) -> f64| {
@@ -89,7 +95,9 @@ mod tests {
     fn two_parts_give_the_time_of_a_row_and_of_the_start_of_a_worker() {
         let rate = Rate::of((1, 1.1), (11, 2.1), 1.1);
         assert!((rate.row - 0.1).abs() < 1e-9 && (rate.start - 1.0).abs() < 1e-9, "{rate:?}");
-        assert_eq!((rate.rows(11.0), rate.rows(0.5)), (100, 1));
+        assert_eq!((rate.fit(11.0), rate.fit(0.5)), (100, 1));
+        assert_eq!((rate.rows(11.0), rate.rows(0.5)), (100, 10), "half of two seconds");
+        assert_eq!((rate.is_little(10), rate.is_little(11)), (true, false));
         assert_eq!(Rate::of((4, 2.0), (16, 1.0), 1.0).row, 0.0, "noise");
         let disturbed = Rate::of((1, 3.0), (100, 11.5), 1.5);
         assert!((disturbed.row - 0.1).abs() < 1e-9 && (disturbed.start - 1.5).abs() < 1e-9, "{disturbed:?}");

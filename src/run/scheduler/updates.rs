@@ -11,10 +11,16 @@ impl<'a, R: FnMut(&Event), E: Executor<'a>> Scheduler<'a, R, E> {
         let event = match update {
             Update::Waiting(holder) => Event::Waiting { stage: stage(), holder },
             Update::Queued(reason) => Event::Queued { stage: stage(), reason },
-            Update::Started { resumes } => {
+            Update::Started { progress } => {
                 let Status::Running(begun) = &mut self.status[position] else { return };
                 let reasons = std::mem::take(&mut begun.reasons);
-                Event::Started { stage: stage(), key: begun.key, course: begun.course, resumes, reasons }
+                Event::Started {
+                    stage: stage(),
+                    key: begun.key,
+                    course: begun.course,
+                    resumes: progress > 0,
+                    reasons,
+                }
             }
             Update::Rows { missing, of } => Event::Rows { stage: stage(), compute: missing, of },
             Update::Worker(said) => Event::Worker { stage: stage(), said },

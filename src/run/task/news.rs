@@ -40,8 +40,8 @@ pub(in crate::run) struct TaskNews {
 #[derive(Debug, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(in crate::run) enum TaskUpdate {
-    /// The worker starts; if the value is true, it resumes from checkpoints.
-    Started(bool),
+    /// The worker starts, and resumes from this progress of earlier attempts, as in `Update::Started`.
+    Started(u64),
     /// A row-wise stage lacks some of its rows.
     Rows { missing: u64, of: u64 },
     /// Event of the worker.

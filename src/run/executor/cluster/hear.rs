@@ -33,8 +33,14 @@ impl<'a, S: Site<'a>> Poller<'a, S> {
         let Some(taken) = self.tasks.get(&task) else { return };
         let (id, is_shard) = (taken.id, taken.is_shard);
         match update {
-            TaskUpdate::Started(_) if is_shard => self.shard_started(id),
-            TaskUpdate::Started(resumes) => self.report(id, Update::Started { resumes }),
+            TaskUpdate::Started(progress) => {
+                self.queue.started(task, progress);
+                if is_shard {
+                    self.shard_started(id);
+                } else {
+                    self.report(id, Update::Started { progress });
+                }
+            }
             TaskUpdate::Rows { missing, of } => self.report(id, Update::Rows { missing, of }),
             TaskUpdate::Part(part) => self.shard_part(id, task, part),
             // The progress of a row-wise action is that of all its shards.

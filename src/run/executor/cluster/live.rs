@@ -9,7 +9,7 @@ use callsheet_worker::digest::Digest;
 use callsheet_worker::error::Result;
 
 use super::queue::BatchId;
-use super::slurm;
+use super::slurm::{self, Stops};
 use crate::run::context::Run;
 use crate::run::task::{JobDir, Task};
 use crate::store::LockName;
@@ -44,11 +44,11 @@ pub(super) struct LiveTask {
     pub sample: Option<f64>,
 }
 
-/// Looks for the live jobs of runs that were killed; `None` if the cluster does not answer now.
+/// Looks for the live jobs of runs that were killed; `None` if the cluster does not answer now, or the user stops the run.
 ///
 /// # Errors
 /// Returns an error if the cluster can never be asked.
-pub(super) fn find_live(run: &Run) -> Result<Option<Vec<LiveJob>>> {
+pub(super) fn find_live(run: &Run, stops: &Stops) -> Result<Option<Vec<LiveJob>>> {
     let store = run.store;
     let ended = |id: &String| *id != run.id && !store.locked(&LockName::Run(id));
     let runs = store.run_ids().into_iter().filter(ended);
@@ -58,7 +58,7 @@ pub(super) fn find_live(run: &Run) -> Result<Option<Vec<LiveJob>>> {
         return Ok(Some(Vec::new()));
     }
     let names: Vec<String> = dirs.keys().cloned().collect();
-    let Some(listed) = slurm::list(&names, None)? else { return Ok(None) };
+    let Some(listed) = slurm::list(&names, Some(stops))? else { return Ok(None) };
     let mut counts = BTreeMap::new();
     let alive = listed.iter().filter(|job| job.state.is_live());
     let jobs = alive.filter_map(|job| {

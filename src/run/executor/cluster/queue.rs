@@ -13,7 +13,7 @@ pub(super) type TaskId = u64;
 /// Number of a submission in this run.
 pub(super) type BatchId = u64;
 
-/// Number of times that a task is submitted again after its job was lost.
+/// Number of times that a task without progress is submitted again after its job was lost.
 const MOST_LOST: u32 = 3;
 
 /// Durations of a job for which tasks and rows wait for the end of samples.
@@ -115,7 +115,10 @@ struct Task {
     is_exact: bool,
     /// True if it was submitted to learn the duration of its stage.
     is_sample: bool,
+    /// How often its job was lost since an attempt has made progress.
     times_lost: u32,
+    /// Progress from which its latest attempt started.
+    progress: u64,
     /// Its job: the submission, and the position in it.
     place: Option<(BatchId, usize)>,
     /// True if it waits to be submitted.
@@ -217,6 +220,7 @@ impl Queue {
                 is_exact,
                 is_sample: false,
                 times_lost: 0,
+                progress: 0,
                 place,
                 waits: place.is_none(),
             },
@@ -451,6 +455,16 @@ impl Queue {
         }
         let lost = lost.into_iter().map(|(task, job, end)| self.lose(task, job, end));
         lost.collect()
+    }
+
+    /// Takes the start of an attempt at a task, with the progress of earlier ones.
+    pub(super) fn started(&mut self, id: TaskId, progress: u64) {
+        if let Some(task) = self.tasks.get_mut(&id)
+            && progress > task.progress
+        {
+            task.progress = progress;
+            task.times_lost = 0;
+        }
     }
 
     /// Puts a lost task back, unless it was lost too often or its end would repeat.

@@ -181,6 +181,23 @@ fn a_task_that_is_given_up_takes_no_other_job_with_it() {
 }
 
 #[test]
+fn a_task_that_makes_progress_is_not_given_up_however_often_its_job_is_lost() {
+    let mut queue = Queue::new(Limits { grace: Duration::ZERO, ..LIMITS });
+    add(&mut queue, "s", Some(10.0));
+    let mut lose = |progress: u64| {
+        jobs(&mut queue);
+        queue.started(0, progress);
+        let lost = queue.listed(AT(1), |_, _| Some(JobState::Ended(JobEnd::NodeFailed)));
+        lost.iter().map(|lost| lost.again).collect::<Vec<_>>()
+    };
+    for progress in 1..=10 {
+        assert_eq!(lose(progress), [true], "its checkpoint {progress} is new");
+    }
+    let ends: Vec<_> = (0..3).map(|_| lose(10)).collect();
+    assert_eq!(ends, [[true], [true], [false]]);
+}
+
+#[test]
 fn a_task_that_is_put_back_twice_is_submitted_once() {
     let mut queue = Queue::new(LIMITS);
     add(&mut queue, "s", Some(10.0));

@@ -88,7 +88,7 @@ impl<'a, S: Site<'a>> Poller<'a, S> {
             is_stopped: false,
         };
         if missing == 0 {
-            self.report(id, Update::Started { resumes: false });
+            self.report(id, Update::Started { progress: 0 });
         }
         self.report(id, Update::Rows { missing, of });
         if let Some(warning) = row_action.plan.warning.take() {
@@ -151,7 +151,7 @@ impl<'a, S: Site<'a>> Poller<'a, S> {
             .get_mut(&id)
             .is_some_and(|action| !std::mem::replace(&mut action.is_started, true));
         if is_first {
-            self.report(id, Update::Started { resumes: false });
+            self.report(id, Update::Started { progress: 0 });
         }
     }
 

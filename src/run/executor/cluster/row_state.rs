@@ -9,7 +9,7 @@ use callsheet_worker::error::{Error, Result};
 use super::queue::{LONGEST_SAMPLES, Moment, NewTask, Shape, TaskId};
 use crate::run::action::Action;
 use crate::run::executor::ActionId;
-use crate::run::rows::{Piece, Planned, Rates, RowPlan, Shard, ShardPart};
+use crate::run::rows::{Piece, Planned, Rate, Rates, RowPlan, Shard, ShardPart};
 use crate::run::task::TaskSpec;
 
 /// Row-wise actions that are not over.
@@ -68,12 +68,13 @@ impl RowActions<'_> {
 }
 
 impl RowAction<'_> {
-    /// Returns true while samples decide how the rows that are left are cut. Few samples take longer than they should.
+    /// Returns true while samples decide how the rows that are left are cut. If samples take longer than they should, or wait
+    /// for long, the others' rows are cut as soon as they fill a job.
     pub(super) fn waits_for_samples(&self, now: Moment, job_seconds: f64) -> bool {
-        let has_samples = self.shards.values().any(Piece::is_sample);
-        has_samples
-            && (!self.rates.is_known()
-                || now.saturating_sub(self.began).as_secs_f64() < LONGEST_SAMPLES * job_seconds)
+        let is_late = now.saturating_sub(self.began).as_secs_f64() >= LONGEST_SAMPLES * job_seconds;
+        let fills_job = |rate: Rate| self.left.len() >= rate.rows(job_seconds);
+        let may_cut = is_late && self.rates.median().is_some_and(fills_job);
+        self.shards.values().any(Piece::is_sample) && !may_cut
     }
 
     pub(super) fn task(&self, seconds: Option<f64>) -> NewTask {

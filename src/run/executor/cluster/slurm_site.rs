@@ -111,7 +111,7 @@ impl<'s, 'a: 's> Site<'a> for SlurmSite<'s, 'a> {
     }
 
     fn live(&mut self) -> Result<Option<Vec<LiveJob>>> {
-        find_live(self.run)
+        find_live(self.run, &self.stops)
     }
 
     fn other_work(&mut self, spec: &TaskSpec, decl: &StageDecl) -> Result<OtherWork> {

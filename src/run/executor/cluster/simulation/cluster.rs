@@ -216,7 +216,7 @@ impl SimulatedCluster {
             return self.end_task(attempt, TaskEnd::Leased(format!("job {holder}")));
         }
         self.results.leases.insert(key, attempt);
-        self.write(attempt, TaskUpdate::Started(false));
+        self.write(attempt, TaskUpdate::Started(0));
         let seconds = self.duration(attempt);
         self.at(self.now + Duration::from_secs_f64(seconds), Event::Step(attempt));
     }
@@ -250,7 +250,7 @@ impl SimulatedCluster {
             self.write(attempt, TaskUpdate::Part(part));
             return self.end_task(attempt, TaskEnd::Shard);
         }
-        self.write(attempt, TaskUpdate::Started(missing.len() < len));
+        self.write(attempt, TaskUpdate::Started((len - missing.len()) as u64));
         let began = self.now;
         self.attempts[attempt].part = Some(Part { parts, missing, at: 0, next: 0, began, part_began: began });
         self.next_part(attempt);
@@ -259,10 +259,11 @@ impl SimulatedCluster {
     fn next_part(&mut self, attempt: AttemptId) {
         let row = self.duration(attempt);
         let part = self.attempts[attempt].part.as_mut().expect("a shard");
-        if part.at == part.missing.len() || part.parts.is_over(self.now.saturating_sub(part.began)) {
+        let (left, elapsed) = (part.missing.len() - part.at, self.now.saturating_sub(part.began));
+        if left == 0 || part.parts.is_over(left, elapsed) {
             return self.end_task(attempt, TaskEnd::Shard);
         }
-        part.next = part.parts.next(part.missing.len() - part.at, self.now.saturating_sub(part.began));
+        part.next = part.parts.next(left, elapsed);
         part.part_began = self.now;
         let seconds = START + row * part.next as f64;
         self.at(self.now + Duration::from_secs_f64(seconds), Event::Step(attempt));
