@@ -1,7 +1,9 @@
 """Runs the demo pipeline on a Slurm of two nodes, and compares every artifact with that of a run on one machine.
 
 Trainings run in the partition `train`, all other stages in the partition `main`; row-wise stages are arrays of jobs. Needs
-`make build setup` and `apt-get install --no-install-recommends slurm-wlm munge`. Takes about twenty minutes on two CPUs.
+`make build setup` and `apt-get install --no-install-recommends slurm-wlm munge`. Takes about half an hour on two CPUs.
+
+usage: demo.py [PROFILE]
 """
 
 import collections
@@ -16,6 +18,7 @@ import tempfile
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 PROGRAM = ROOT / "target/release/callsheet"
+PROFILE = sys.argv[1] if len(sys.argv) > 1 else "demo"
 TRAININGS = ["train_encoder", "train_generator", "fit_mapper"]
 
 EXECUTOR = """
@@ -50,7 +53,7 @@ def copy_project(folder: pathlib.Path) -> None:
 
 def callsheet(folder: pathlib.Path, environment: dict[str, str], *words: str) -> str:
     output = subprocess.run(
-        [PROGRAM, *words], cwd=folder, env=environment, stdout=subprocess.PIPE, text=True, check=False
+        [PROGRAM, *words, "--profile", PROFILE], cwd=folder, env=environment, stdout=subprocess.PIPE, text=True, check=False
     )
     if output.returncode != 0:
         sys.exit(f"callsheet {' '.join(words)} failed in {folder}")
@@ -61,7 +64,8 @@ def contents(folder: pathlib.Path, environment: dict[str, str]) -> dict[str, str
     """Digest of the content of each artifact of the latest run."""
     listed = json.loads(callsheet(folder, environment, "ls", "--run", "latest", "--json"))["artifacts"]
     names = [row["artifact"] for row in listed]
-    return {name: json.loads(callsheet(folder, environment, "show", name, "--json"))["content"] for name in names}
+    shown = {name: json.loads(callsheet(folder, environment, "show", name, "--json")) for name in names}
+    return {name: artifact["object"]["content"] for name, artifact in shown.items()}
 
 
 def jobs_by_partition(cluster: pathlib.Path, runs: pathlib.Path) -> dict[str, collections.Counter[str]]:
@@ -70,7 +74,7 @@ def jobs_by_partition(cluster: pathlib.Path, runs: pathlib.Path) -> dict[str, co
     partitions = dict(re.findall(r"\bName=(\S+).*?\bPartition=(\S+)", log))
     counts: dict[str, collections.Counter[str]] = collections.defaultdict(collections.Counter)
     for path in runs.glob("*/jobs/*/tasks-*.json"):
-        stages = {task["action"]["instance"]["decl"]["name"] for task in json.loads(path.read_text())}
+        stages = {task["action"]["key"]["stage"] for task in json.loads(path.read_text())}
         for stage in stages:
             counts[stage][partitions[path.parent.name]] += 1
     return counts
@@ -109,9 +113,9 @@ def main() -> None:
     }
     try:
         compare(cluster, folder, environment)
+        shutil.rmtree(folder, ignore_errors=True)
     finally:
         subprocess.run(["bash", scripts / "down.sh", cluster, "--purge"], check=False)
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 if __name__ == "__main__":

@@ -36,7 +36,7 @@ pub(in crate::run) enum Update {
     Queued(String),
     /// The action starts, or a part of it.
     Started {
-        /// What earlier attempts have done: a number that grows with it, and 0 if this attempt starts from the beginning.
+        /// Progress of earlier attempts: a number that grows with it, and 0 if this attempt starts from the beginning.
         progress: u64,
     },
     /// A row-wise stage has looked up its rows in the store.

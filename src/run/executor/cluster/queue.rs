@@ -115,7 +115,7 @@ struct Task {
     is_exact: bool,
     /// True if it was submitted to learn the duration of its stage.
     is_sample: bool,
-    /// How often its job was lost since an attempt has made progress.
+    /// Number of lost jobs since an attempt has made progress.
     times_lost: u32,
     /// Progress from which its latest attempt started.
     progress: u64,
