@@ -17,6 +17,7 @@ NEXTEST := $(shell cargo nextest --version >/dev/null 2>&1 && echo nextest)
 .PHONY: pipeline setup fetch build inspect serve wheel wheel-inspect test test-python test-shared test-slurm test-slurm-demo simulate test-all snapshots fmt lint prose docs doc guide features gpu-archive gpu-check test-interop test-web test-serve parity bench-stages bench-engine bench-encodings bench-tables bench-serve bench-shared bench-slurm vendor-check fuzz audit hooks clean
 
 pipeline: build
+	@python3 setup/dataset.py --packages $(DATASET)
 	target/release/callsheet run --pipeline $(PIPELINE) --dataset $(DATASET) --profile $(PROFILE) --report $(ARGS)
 
 setup: # fetches libtorch unless LIBTORCH is set, ffmpeg unless the system has a suitable one, and weights
@@ -24,7 +25,7 @@ setup: # fetches libtorch unless LIBTORCH is set, ffmpeg unless the system has a
 	@cargo fetch --locked --quiet --target $(HOST) 2>/dev/null & \
 		python3 setup/fetch.py $(if $(LIBTORCH),,libtorch) ffmpeg weights; status=$$?; wait; exit $$status
 
-fetch: # fetches a dataset of image pairs from the public address in its file
+fetch: # fetches a dataset from the public address or the packages in its file
 	@python3 setup/dataset.py $(DATASET)
 
 build: setup

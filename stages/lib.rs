@@ -37,6 +37,8 @@ stages! {
     pair_images
     list_pairs
     split_pairs
+    list_renderings
+    cut_renderings
     gram_features
     style_distances
     style_clusters

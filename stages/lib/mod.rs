@@ -17,6 +17,7 @@ pub(crate) mod pairs;
 pub(crate) mod parts;
 pub(crate) mod picture;
 pub(crate) mod random;
+pub(crate) mod renderings;
 pub(crate) mod splits;
 pub(crate) mod style;
 pub(crate) mod verdicts;

@@ -3,6 +3,8 @@
 
 use std::collections::HashSet;
 
+use anyhow::Result;
+use callsheet_worker::user_error;
 use rand::RngCore;
 
 use crate::lib::random::stream;
@@ -44,6 +46,20 @@ pub(crate) fn drawn(name: &str, val_fraction: f64) -> &'static str {
     let (head, _) = hash.as_bytes().split_at(8);
     let draw = head.iter().fold(0u64, |sum, byte| sum << 8 | u64::from(*byte)) as f64 / 2f64.powi(64);
     if draw < val_fraction { "val" } else { "train" }
+}
+
+/// Checks that both splits have images.
+///
+/// # Errors
+/// Returns an error with this help if one has none.
+pub(crate) fn check_both(splits: &[&str], help: &str) -> Result<()> {
+    match ["train", "val"].into_iter().find(|wanted| !splits.contains(wanted)) {
+        None => Ok(()),
+        Some(wanted) => Err(user_error(
+            format!("no image is in the split `{wanted}`; number of images: {}", splits.len()),
+            help,
+        )),
+    }
 }
 
 /// Chooses at most `most` ids by a hash of each.

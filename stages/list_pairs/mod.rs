@@ -9,7 +9,7 @@ use serde::Deserialize;
 
 use crate::lib::columns::{batch, bools, schema, strings};
 use crate::lib::names::{is_hidden, warn_of_hidden};
-use crate::lib::splits::{choose, drawn, is_unpaired, of_folder};
+use crate::lib::splits::{check_both, choose, drawn, is_unpaired, of_folder};
 use crate::lib::verdicts::excluded;
 
 #[derive(Deserialize)]
@@ -34,15 +34,11 @@ pub(crate) fn run(job: &Job) -> Result<()> {
     let taken = |name: &&String| !excluded.contains(*name) && !is_hidden(Path::new(name));
     let names: Vec<String> = all.iter().filter(taken).cloned().collect();
     let splits = splits(&names, &params)?;
-    for wanted in ["train", "val"] {
-        if !splits.contains(&wanted) {
-            return Err(user_error(
-                format!("no image is in the split `{wanted}`; number of images: {}", names.len()),
-                "add images; or put them into folders named train, val and test; without such folders, \
-                 change list_pairs.val_fraction; with them, set list_pairs.validation to one that exists",
-            ));
-        }
-    }
+    check_both(
+        &splits,
+        "add images; or put them into folders named train, val and test; without such folders, \
+         change list_pairs.val_fraction; with them, set list_pairs.validation to one that exists",
+    )?;
     let training = names.iter().zip(&splits).filter(|(_, split)| **split == "train").map(|(name, _)| name);
     let chosen = choose(training.map(String::as_str), params.max_style_images, params.seed);
     let for_style = |(name, split): (&String, &&str)| match *split {

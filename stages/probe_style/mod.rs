@@ -5,8 +5,11 @@ mod probes;
 mod ridge;
 mod sample;
 mod scores;
+mod spaces;
 #[cfg(test)]
 mod tests;
+
+use std::path::Path;
 
 use anyhow::Result;
 use arrow::datatypes::DataType;
@@ -16,10 +19,11 @@ use serde::Deserialize;
 use crate::lib::codes::factors::{self, FACTORS, Style};
 use crate::lib::codes::{Codes, Points};
 use crate::lib::columns::{batch, float64s, int32s, schema, strings};
-use callsheet_worker::Job;
+use callsheet_worker::{Job, user_error};
 use probes::{Probe, Subject};
 use sample::Sample;
 use scores::Bootstrap;
+use spaces::Space;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -45,12 +49,31 @@ pub(crate) fn run(job: &Job) -> Result<()> {
     }
     let colours = codes.map_styles(job, |picture| Ok(mean_colour(&picture)))?;
     let colours = Points::new(3, colours.into_iter().flatten().collect());
+    let grams = job.optional("grams").filter(|_| styles.is_some());
+    let distances = grams.map(|path| spaces::style(job, path, &codes)).transpose()?;
+    let searched = distances.as_ref().map_or_else(|| vec![true; codes.len()], Space::known);
+    let bootstrap = Bootstrap { resamples: params.resamples, seed: params.seed };
+    let subject = |code, points| Subject {
+        code,
+        points,
+        codes: &codes,
+        sample: &sample,
+        searched: &searched,
+        lambda: params.lambda,
+        bootstrap,
+    };
+    let pretrained = job.optional("pretrained").map(|path| pretrained(path, job, &codes)).transpose()?;
+    let pretrained = pretrained.as_ref().map(|points| ("pre-trained style", points));
     let mut probes = Vec::new();
-    for (code, points) in [("style", &codes.points), ("mean colour", &colours)] {
-        let bootstrap = Bootstrap { resamples: params.resamples, seed: params.seed };
-        let (codes, sample, lambda) = (&codes, &sample, params.lambda);
-        let subject = Subject { code, points, codes, sample, lambda, bootstrap };
-        probes.extend(of_code(job, &subject, styles.as_deref(), params.neighbours)?);
+    for (code, points) in
+        [("style", &codes.points)].into_iter().chain(pretrained).chain([("mean colour", &colours)])
+    {
+        probes.extend(of_code(job, &subject(code, points), styles.as_deref(), params.neighbours)?);
+    }
+    if let (Some(styles), Some(distances)) = (&styles, distances) {
+        for (code, space) in other_spaces(job, distances, &codes)? {
+            probes.push(subject(code, &codes.points).retrieval(&space, styles, params.neighbours));
+        }
     }
     if let (Some(styles), Some(path)) = (&styles, job.optional("clusters")) {
         probes.extend(probes::clusters(&codes, &codes.clusters(path)?, styles));
@@ -58,20 +81,47 @@ pub(crate) fn run(job: &Job) -> Result<()> {
     write(job, &probes)
 }
 
+/// Codes of the pre-trained encoder, in the order of the other codes.
+///
+/// # Errors
+/// Returns an error if the table cannot be read, or has codes of other images.
+fn pretrained(path: &Path, job: &Job, codes: &Codes) -> Result<Points> {
+    let found = Codes::read(path, job.input("pairs")?)?;
+    if found.image_ids == codes.image_ids {
+        return Ok(found.points);
+    }
+    Err(user_error(
+        format!("`{}` has codes of other images than `embeddings`", path.display()),
+        "compute both with embed_styles from the same pairs",
+    ))
+}
+
+/// Representations that only the probe `retrieval` is applied to.
+fn other_spaces(job: &Job, distances: Space, codes: &Codes) -> Result<Vec<(&'static str, Space)>> {
+    let mut spaces = vec![("style distance", distances)];
+    if let Some(weights) = job.optional("vgg") {
+        spaces.push(("mean VGG features", spaces::vgg_means(job, weights, codes)?));
+    }
+    spaces.push(("colour histogram", spaces::histograms(job, codes)?));
+    spaces.push(("pixels", spaces::pixels(job, codes)?));
+    Ok(spaces)
+}
+
 fn of_code(job: &Job, subject: &Subject, styles: Option<&[Style]>, k: usize) -> Result<Vec<Probe>> {
     let mut probes = Vec::new();
     if let Some(styles) = styles {
-        for (factor, (name, _)) in FACTORS.into_iter().enumerate() {
+        let known = |factor: usize| styles.iter().any(|style| !style.factors[factor].is_nan());
+        for (factor, (name, _)) in FACTORS.into_iter().enumerate().filter(|(factor, _)| known(*factor)) {
             match subject.factor(factor, styles)? {
                 Some(probe) => probes.push(probe),
                 None => job.warn(format!("{name} does not vary in the split val, so it is not probed")),
             }
         }
-        probes.push(subject.retrieval(styles, k));
+        probes.push(subject.retrieval(&Space::Points(subject.points.clone()), styles, k));
     }
     match subject.leakage()? {
         Some(probe) => probes.push(probe),
-        None => job.info("frames have one crop, so there is no content to distinguish"),
+        None => job.info("no crop is in both splits, so there is no content to distinguish"),
     }
     Ok(probes)
 }

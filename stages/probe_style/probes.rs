@@ -9,6 +9,7 @@ use super::agreement::{adjusted_rand_index, contingency, normalized_mutual_infor
 use super::ridge::Ridge;
 use super::sample::Sample;
 use super::scores::{Bootstrap, determination, mean};
+use super::spaces::Space;
 use crate::lib::codes::factors::{FACTORS, Style};
 use crate::lib::codes::{Codes, Points};
 
@@ -42,6 +43,8 @@ pub(super) struct Subject<'a> {
     pub points: &'a Points,
     pub codes: &'a Codes,
     pub sample: &'a Sample,
+    /// Images that a retrieval may find.
+    pub searched: &'a [bool],
     pub lambda: f64,
     pub bootstrap: Bootstrap,
 }
@@ -70,12 +73,13 @@ impl Subject<'_> {
     }
 
     /// Accuracy with which a linear function of the code identifies the crop that an image is of its frame;
-    /// `None` if there are fewer than two crops.
+    /// `None` if there are fewer than two crops, or none of them is in both splits.
     pub(super) fn leakage(&self) -> Result<Option<Probe>> {
         let crops = |rows: &[usize]| rows.iter().map(|row| self.codes.crops[*row]).collect::<Vec<i32>>();
         let (train, val) = (crops(&self.sample.train), crops(&self.sample.val));
         let classes: Vec<i32> = train.iter().copied().collect::<BTreeSet<i32>>().into_iter().collect();
-        if classes.len() < 2 {
+        // Without a crop that is in both splits, every prediction would be wrong.
+        if classes.len() < 2 || val.iter().all(|crop| !classes.contains(crop)) {
             return Ok(None);
         }
         let one_hot = |rows: &[usize]| {
@@ -93,14 +97,14 @@ impl Subject<'_> {
         Ok(Some(Probe { figure, chance, ..self.answer("leakage", "crop", "accuracy") }))
     }
 
-    /// Share of the `k` images of other frames with the nearest codes to a validation image that have its
+    /// Share of the `k` images of other frames that are nearest to a validation image in `space` and have its
     /// mode.
-    pub(super) fn retrieval(&self, styles: &[Style], k: usize) -> Probe {
+    pub(super) fn retrieval(&self, space: &Space, styles: &[Style], k: usize) -> Probe {
         let precision = |row: &usize| {
-            let other = |n: usize| self.codes.frame_ids[n] != self.codes.frame_ids[*row];
+            let other = |n: usize| self.searched[n] && self.codes.frame_ids[n] != self.codes.frame_ids[*row];
             let alike = |n: usize| f64::from(u8::from(styles[n].mode == styles[*row].mode));
-            let nearest = self.points.nearest(*row, k, other);
-            let hits: f64 = nearest.iter().map(|(n, _)| alike(*n)).sum();
+            let nearest = space.nearest(*row, k, other);
+            let hits: f64 = nearest.iter().map(|n| alike(*n)).sum();
             let (all, there) = (0..self.codes.len())
                 .filter(|n| other(*n))
                 .fold((0.0, 0.0), |(all, there), n| (all + 1.0, there + alike(n)));

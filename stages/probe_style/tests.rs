@@ -1,11 +1,18 @@
 //! Tests of the stage on tables of images with known information in their codes.
 
+use std::collections::BTreeMap;
+
+use arrow::datatypes::DataType;
 use callsheet_worker::table::read_columns;
 use serde_json::{Value, json};
 
 use super::run;
 use crate::lib::codes::fixtures::{Image, Tables};
-use crate::lib::columns::{read_float64s, read_int32s, read_strings};
+use crate::lib::columns::{
+    Column, batch, read_float64s, read_int32s, read_strings, schema, strings, vector, vectors,
+};
+use crate::lib::nn::vgg::CHANNELS;
+use crate::lib::style::{GRAM_COLUMNS, triangle};
 
 /// Modes and factors of 30 frames.
 fn styles() -> Vec<(&'static str, [f32; 4])> {
@@ -116,4 +123,61 @@ fn splits_of_one_frame_and_factors_of_other_frames_are_refused() {
     let mut broken = images();
     broken[3].code[0] = f32::NEG_INFINITY;
     refused(&broken, &styles(), "the style code of a.mp4#000001/c1 has the value -inf in `");
+}
+
+#[test]
+fn renderings_have_modes_without_factors_and_no_crop_in_both_splits() {
+    let images: Vec<Image> = (0..).zip(images()).map(|(crop, image)| Image { crop, ..image }).collect();
+    let tables = Tables::write(&images, &styles());
+    let frames: BTreeMap<String, &str> =
+        images.iter().map(|image| (image.frame_id(), styles()[image.frame as usize].0)).collect();
+    tables.put(
+        "modes",
+        schema(&[("frame_id", DataType::Utf8), ("mode", DataType::Utf8)]),
+        batch(vec![("frame_id", strings(frames.keys())), ("mode", strings(frames.values()))]),
+    );
+    std::fs::rename(tables.path("modes"), tables.path("factors")).expect("renamed");
+    let found = probed(&tables, &["factors"], json!({ "neighbours": 5 })).expect("probed");
+    let names: Vec<&str> = found.iter().map(|(name, ..)| name.as_str()).collect();
+    assert_eq!(names, ["style: mode, precision at 5", "mean colour: mode, precision at 5"]);
+    assert!(found[0].1 > 0.99, "codes contain the mode");
+}
+
+/// Writes Gram features that contain only the mode of an image.
+fn write_grams(tables: &Tables, images: &[Image]) {
+    let mut kinds = vec![("image_id", DataType::Utf8)];
+    kinds.extend(GRAM_COLUMNS.iter().zip(CHANNELS).map(|(name, c)| (*name, vector(triangle(c)))));
+    let mut columns: Vec<Column> = vec![("image_id", strings(images.iter().map(Image::id)))];
+    for (name, channels) in GRAM_COLUMNS.into_iter().zip(CHANNELS) {
+        let width = triangle(channels);
+        let features = images.iter().flat_map(|image| vec![(image.frame % 3) as f32; width]).collect();
+        columns.push((name, vectors(width, features).expect("vectors")));
+    }
+    tables.put("grams", schema(&kinds), batch(columns));
+}
+
+#[test]
+fn style_distances_and_simple_representations_are_compared_with_codes() {
+    // Colours contain the mode, codes do not.
+    let few = |image: &Image| image.frame < 12 && image.crop == 0;
+    let images: Vec<Image> = images().into_iter().filter(few).collect();
+    let recoloured = |image: Image| {
+        let colour = [[200, 10, 10], [10, 200, 10], [10, 10, 200]][image.frame as usize % 3];
+        Image { colour, code: [image.frame as f32; 8], ..image }
+    };
+    let images: Vec<Image> = images.into_iter().map(recoloured).collect();
+    let tables = Tables::write(&images, &styles());
+    write_grams(&tables, &images);
+    let found = probed(&tables, &["factors", "grams"], json!({ "neighbours": 3 })).expect("probed");
+    let retrieved = found.iter().filter(|(name, ..)| name.ends_with("mode, precision at 3"));
+    let retrieved: Vec<(&str, bool)> =
+        retrieved.map(|(name, value, _)| (name.split(':').next().unwrap_or(""), *value > 0.99)).collect();
+    let wanted = [
+        ("style", false),
+        ("mean colour", true),
+        ("style distance", true),
+        ("colour histogram", true),
+        ("pixels", true),
+    ];
+    assert_eq!(retrieved, wanted);
 }

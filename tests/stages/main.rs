@@ -14,6 +14,7 @@ mod objectives;
 mod pairs;
 mod pinned;
 mod pipeline;
+mod renderings;
 mod shared;
 #[path = "../snapshot.rs"]
 mod snapshot;

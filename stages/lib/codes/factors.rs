@@ -1,4 +1,4 @@
-//! True styles of the frames of a stand-in.
+//! True styles of frames: of a stand-in, or of renderings.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -6,7 +6,7 @@ use std::path::Path;
 use anyhow::{Context as _, Result};
 use arrow::array::AsArray;
 use arrow::datatypes::Float32Type;
-use callsheet_worker::table::read_columns;
+use callsheet_worker::table::{read_columns, schema};
 use callsheet_worker::user_error;
 
 use crate::lib::columns::{read_int64s, read_strings};
@@ -15,20 +15,43 @@ use crate::lib::columns::{read_int64s, read_strings};
 pub(crate) const FACTORS: [(&str, Option<f64>); 4] =
     [("time_of_day", Some(24.0)), ("cloud", None), ("haze", None), ("season", Some(1.0))];
 
-/// Factors under which a frame was rendered.
+/// True style of a frame.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Style {
-    /// Mode from which the factors were drawn.
+    /// Name of the style; for a stand-in, the mode from which the factors were drawn.
     pub mode: String,
-    /// Values of the factors, in the order of [`FACTORS`].
+    /// Values of the factors, in the order of [`FACTORS`]; NaN unless the frame is one of a stand-in.
     pub factors: [f64; FACTORS.len()],
 }
 
-/// Reads the style of each frame from a table of synthesize_timelapse.
+/// Reads the style of each frame from a table of synthesize_timelapse or list_renderings.
 ///
 /// # Errors
 /// Returns an error if the table cannot be read, a frame is not in it, or a factor is not finite.
 pub(crate) fn read(path: &Path, frame_ids: &[String]) -> Result<Vec<Style>> {
+    let is_named = schema(path)?.column_with_name("frame_id").is_some();
+    if is_named { read_modes(path, frame_ids) } else { read_factors(path, frame_ids) }
+}
+
+fn unknown(frame: &str, path: &Path) -> anyhow::Error {
+    user_error(
+        format!("frame {frame} has no factors in `{}`", path.display()),
+        "wire the factors of the stand-in or the styles of the renderings that the frames come from, or none",
+    )
+}
+
+fn read_modes(path: &Path, frame_ids: &[String]) -> Result<Vec<Style>> {
+    let rows = read_columns(path, &["frame_id", "mode"])?;
+    let (frames, modes) = (read_strings(&rows, "frame_id")?, read_strings(&rows, "mode")?);
+    let modes: HashMap<String, String> = frames.into_iter().zip(modes).collect();
+    let style = |frame: &String| {
+        let mode = modes.get(frame).ok_or_else(|| unknown(frame, path))?.clone();
+        Ok(Style { mode, factors: [f64::NAN; FACTORS.len()] })
+    };
+    frame_ids.iter().map(style).collect()
+}
+
+fn read_factors(path: &Path, frame_ids: &[String]) -> Result<Vec<Style>> {
     let names = FACTORS.map(|(name, _)| name);
     let rows = read_columns(path, &[&["frame_index", "mode"], names.as_slice()].concat())?;
     let (indices, modes) = (read_int64s(&rows, "frame_index")?, read_strings(&rows, "mode")?);
@@ -43,10 +66,7 @@ pub(crate) fn read(path: &Path, frame_ids: &[String]) -> Result<Vec<Style>> {
     let style = |frame: &String| {
         let index = frame.rsplit_once('#').and_then(|(_, index)| index.parse::<i64>().ok());
         let Some(place) = index.and_then(|index| places.get(&index)) else {
-            return Err(user_error(
-                format!("frame {frame} has no factors in `{}`", path.display()),
-                "wire the factors of the stand-in that the frames come from, or none",
-            ));
+            return Err(unknown(frame, path));
         };
         let factors: [f64; FACTORS.len()] = std::array::from_fn(|n| f64::from(columns[n][*place]));
         if let Some(n) = factors.iter().position(|value| !value.is_finite()) {

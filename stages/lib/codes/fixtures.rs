@@ -32,11 +32,13 @@ impl Default for Image {
 }
 
 impl Image {
-    fn frame_id(&self) -> String {
+    /// Id of its frame.
+    pub(crate) fn frame_id(&self) -> String {
         format!("a.mp4#{:06}", self.frame)
     }
 
-    fn id(&self) -> String {
+    /// Its id.
+    pub(crate) fn id(&self) -> String {
         format!("{}/c{}", self.frame_id(), self.crop)
     }
 }
@@ -94,7 +96,8 @@ impl Tables {
         tables
     }
 
-    fn put(&self, name: &str, schema: Schema, rows: anyhow::Result<RecordBatch>) {
+    /// Writes another table.
+    pub(crate) fn put(&self, name: &str, schema: Schema, rows: anyhow::Result<RecordBatch>) {
         let mut table = TableWriter::create(&self.path(name), schema, &Default::default()).expect("created");
         table.write(&rows.expect("rows")).expect("written");
         table.finish().expect("finished");

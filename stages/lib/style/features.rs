@@ -48,14 +48,27 @@ impl Features {
     /// # Errors
     /// Returns an error if the table cannot be read, or no image is in the split.
     pub(crate) fn open(path: &Path, images: &Images, split: &str) -> Result<Self> {
-        let ids = read_strings(&read_columns(path, &["image_id"])?, "image_id")?;
-        let image_ids: Vec<String> = ids.into_iter().filter(|id| images.is_of(id, split)).collect();
-        if image_ids.is_empty() {
+        let features = Self::chosen(path, images, |id| images.is_of(id, split))?;
+        if features.image_ids.is_empty() {
             return Err(user_error(
                 format!("no image of `{}` is in the split `{split}`", path.display()),
                 "check the splits: list_images.val_fraction, or the folders of a dataset of pairs",
             ));
         }
+        Ok(features)
+    }
+
+    /// Opens a table with its images of all splits.
+    ///
+    /// # Errors
+    /// Returns an error if the table cannot be read.
+    pub(crate) fn all(path: &Path, images: &Images) -> Result<Self> {
+        Self::chosen(path, images, |id| images.crop(id).is_some())
+    }
+
+    fn chosen(path: &Path, images: &Images, may: impl Fn(&str) -> bool) -> Result<Self> {
+        let ids = read_strings(&read_columns(path, &["image_id"])?, "image_id")?;
+        let image_ids: Vec<String> = ids.into_iter().filter(|id| may(id)).collect();
         Ok(Self {
             parts: part_files(path)?,
             crops: image_ids.iter().filter_map(|id| images.crop(id)).collect(),

@@ -1,0 +1,105 @@
+//! Places of crops in a content image, and their split.
+
+use crate::lib::splits::drawn;
+
+/// Size and distance of crops, and their split.
+#[derive(Clone, Copy)]
+pub(super) struct Grid {
+    /// Side of a crop in pixels; 0 stands for one crop, the central square.
+    pub crop: u32,
+    /// Distance of neighbouring crops.
+    pub step: u32,
+    /// Side of the regions that belong to one split; 0 if all of the image belongs to one.
+    pub region: u32,
+    pub val_fraction: f64,
+}
+
+/// A square of an image.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Square {
+    /// Number in the grid.
+    pub number: u32,
+    pub x: u32,
+    pub y: u32,
+    pub size: u32,
+    /// Name of the region of its left upper corner; empty without regions.
+    pub region: String,
+    pub split: &'static str,
+}
+
+impl Grid {
+    /// Squares of an image, by rows. Squares that overlap regions of both splits are left out.
+    pub(super) fn squares(&self, content: &str, (width, height): (u32, u32)) -> Vec<Square> {
+        let whole = width.min(height);
+        let size = if self.crop == 0 { whole } else { self.crop };
+        let step = if self.step == 0 { size } else { self.step };
+        let corners = |length: u32| {
+            let count = if self.crop == 0 { 1 } else { (length + step).saturating_sub(size) / step };
+            // The grid is in the middle.
+            let margin = length.saturating_sub((count.saturating_sub(1)) * step + size) / 2;
+            (0..count).map(move |at| margin + at * step)
+        };
+        let columns = corners(width).count() as u32;
+        let rows = (0..).zip(corners(height));
+        let places = rows.flat_map(|(row, y)| {
+            (0..).zip(corners(width)).map(move |(column, x)| (row * columns + column, x, y))
+        });
+        let square = |(number, x, y): (u32, u32, u32)| {
+            let (region, split) = self.split(content, (x, y), size)?;
+            Some(Square { number, x, y, size, region, split })
+        };
+        places.filter_map(square).collect()
+    }
+
+    /// Region and split of a square; `None` if it overlaps regions of both splits.
+    fn split(&self, content: &str, (x, y): (u32, u32), size: u32) -> Option<(String, &'static str)> {
+        if self.region == 0 {
+            return Some((String::new(), drawn(content, self.val_fraction)));
+        }
+        let touched = |from: u32| from / self.region..=(from + size - 1) / self.region;
+        let name = |row: u32, column: u32| format!("region{row:02}_{column:02}");
+        let names = touched(y).flat_map(|row| touched(x).map(move |column| name(row, column)));
+        let splits: Vec<&str> = names.map(|name| drawn(&name, self.val_fraction)).collect();
+        let split = drawn(&name(y / self.region, x / self.region), self.val_fraction);
+        splits.iter().all(|other| *other == split).then(|| (name(y / self.region, x / self.region), split))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GRID: Grid = Grid { crop: 8, step: 0, region: 16, val_fraction: 0.3 };
+
+    fn overlap(a: &Square, b: &Square) -> bool {
+        a.x < b.x + b.size && b.x < a.x + a.size && a.y < b.y + b.size && b.y < a.y + a.size
+    }
+
+    #[test]
+    fn no_square_of_validation_overlaps_one_of_training() {
+        for step in [0, 3, 4, 5] {
+            let squares = Grid { step, ..GRID }.squares("", (200, 100));
+            let (val, train): (Vec<&Square>, Vec<&Square>) = squares.iter().partition(|s| s.split == "val");
+            assert!(val.len() > 10 && train.len() > 10, "{} and {}", val.len(), train.len());
+            assert!(val.iter().all(|a| train.iter().all(|b| !overlap(a, b))), "step {step}");
+        }
+    }
+
+    #[test]
+    fn a_grid_is_in_the_middle_and_numbers_its_squares_by_rows() {
+        let squares = Grid { region: 0, ..GRID }.squares("a", (27, 18));
+        let places: Vec<(u32, u32, u32)> = squares.iter().map(|s| (s.number, s.x, s.y)).collect();
+        assert_eq!(places, [(0, 1, 1), (1, 9, 1), (2, 17, 1), (3, 1, 9), (4, 9, 9), (5, 17, 9)]);
+    }
+
+    #[test]
+    fn without_a_size_the_central_square_is_the_only_one() {
+        let squares = Grid { crop: 0, region: 0, ..GRID }.squares("a", (30, 20));
+        assert_eq!(squares.iter().map(|s| (s.x, s.y, s.size)).collect::<Vec<_>>(), [(5, 0, 20)]);
+    }
+
+    #[test]
+    fn an_image_smaller_than_a_square_has_none() {
+        assert_eq!(GRID.squares("a", (7, 30)), []);
+    }
+}
