@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use callsheet_worker::error::Result;
 
 use super::assemble::lay_out;
-use super::rate::{COMMIT_EVERY, Rate, even};
+use super::rate::{Rate, even};
 use super::required::RequiredRows;
 use super::rowwise::{Rowwise, spooled};
 use super::shard::{Shard, ShardPart};
@@ -121,19 +121,18 @@ impl Parts {
 
     /// Number of rows of the next part. Parts of a sample grow, so that the time of a row is known after its last ones.
     pub(in crate::run) fn next(&self, left: usize, elapsed: Duration) -> usize {
-        if self.is_known && self.rate.is_some_and(|rate| rate.is_little(left)) {
-            return left;
-        }
-        let most = self.rate.map_or(1, |rate| rate.rows(COMMIT_EVERY));
+        let most = self.rate.map_or(1, |rate| rate.rows_of_part());
         match self.sample {
             Some(limit) => {
                 let seconds = (limit - elapsed.as_secs_f64()).max(0.0);
                 let fit = match self.rate {
-                    Some(rate) if self.is_known => rate.fit(seconds),
+                    Some(rate) if self.is_known && rate.is_little(left) => left.min(most),
+                    Some(rate) if self.is_known => rate.fit(seconds).min(most),
+                    // A second size of parts is necessary, also if the first row took long.
                     Some(_) if seconds == 0.0 => 2,
                     _ => self.size,
                 };
-                self.size.min(fit).min(most).max(1).min(left)
+                self.size.min(fit).max(1).min(left)
             }
             // The last parts are not smaller than the others.
             None => even(left, most).min(left),
@@ -155,9 +154,7 @@ impl Parts {
                 self.is_known = true;
                 Rate::of(last, this, self.shortest)
             }
-            // The time of few rows is mostly that of the start, and says little about a row.
-            (_, Some(rate)) if rate.is_little(rows) => rate,
-            (_, Some(rate)) => Rate { row: (this.1 - rate.start).max(0.0) / rows as f64, ..rate },
+            (_, Some(rate)) => rate.adapted(this),
             _ => Rate { start: 0.0, row: this.1 / rows.max(1) as f64 },
         });
         self.last = Some(this);
@@ -200,5 +197,46 @@ mod tests {
         let late = Duration::from_secs_f64(10.3);
         assert_eq!((parts.is_over(2, late), parts.next(2, late)), (false, 2), "less time than another start");
         assert!(parts.is_over(200, late));
+    }
+
+    /// Largest number of rows of a part, its longest time, and the number of parts of a shard.
+    fn performed(shard: &Shard, rows: usize, seconds: impl Fn(usize, usize) -> f64) -> (usize, f64, usize) {
+        let (mut parts, mut left, mut elapsed, mut sizes, mut longest) =
+            (Parts::new(shard), rows, Duration::ZERO, Vec::new(), 0f64);
+        while left > 0 && !parts.is_over(left, elapsed) {
+            let size = parts.next(left, elapsed);
+            let time = seconds(sizes.len(), size);
+            parts.took(size, Duration::from_secs_f64(time));
+            (left, elapsed, longest) =
+                (left - size, elapsed + Duration::from_secs_f64(time), longest.max(time));
+            sizes.push(size);
+        }
+        (sizes.iter().copied().max().unwrap_or_default(), longest, sizes.len())
+    }
+
+    #[test]
+    fn no_part_loses_much_more_than_a_minute_however_wrong_the_expected_duration_is() {
+        let shard = |rate: Option<(f64, f64)>| Shard {
+            keys: Vec::new(),
+            inputs: Vec::new(),
+            places: Vec::new(),
+            outdated: Vec::new(),
+            rate: rate.map(|(start, row)| Rate { start, row }),
+            sample: rate.is_none().then_some(30.0),
+        };
+        // The second part is not slower than the first one.
+        let noisy = performed(&shard(None), 25_000, |part, rows| {
+            [2.6, 2.4].get(part).map_or(2.5 + 0.02 * rows as f64, |s| *s)
+        });
+        assert!(noisy.1 < 60.0, "{noisy:?}");
+        let start_was_slow = performed(&shard(Some((25.0, 0.1))), 20_000, |_, rows| 2.0 + 0.05 * rows as f64);
+        assert!(start_was_slow.1 < 100.0, "{start_was_slow:?}");
+        let on_a_slow_node = |part: usize, rows: usize| if part == 0 { 60.0 } else { 30.0 + rows as f64 };
+        let slow = performed(&shard(Some((30.0, 0.1))), 2_000, on_a_slow_node);
+        assert!(slow.2 > 8, "later parts are smaller: {slow:?}");
+        let slow_rows = performed(&shard(None), 1_000, |_, rows| 46.0 * rows as f64);
+        assert_eq!(slow_rows.2, 2, "a sample ends: {slow_rows:?}");
+        let slow_start = performed(&shard(None), 1_000, |_, rows| 100.0 + rows as f64);
+        assert!(slow_start.2 <= 8, "rows that are left take less time than another start: {slow_start:?}");
     }
 }

@@ -34,6 +34,23 @@ impl Rate {
         self.fit(seconds.max(2.0 * self.start))
     }
 
+    /// Number of rows of a worker whose rows are committed together: without its start, they take at most a minute.
+    pub(super) fn rows_of_part(&self) -> usize {
+        let most = (COMMIT_EVERY / self.row.max(1e-9)) as usize;
+        self.rows(COMMIT_EVERY).min(most).max(1)
+    }
+
+    /// Rate after a worker with `rows` has taken `seconds`. Its start and its rows are faster or slower in proportion, unless
+    /// a worker was too slow whose time was mostly that of rows.
+    pub(super) fn adapted(&self, (rows, seconds): (usize, f64)) -> Self {
+        let (rows, expected) = (rows.max(1), self.seconds(rows.max(1)));
+        if seconds > expected && 4.0 * self.row * rows as f64 > self.start {
+            return Self { row: self.row + (seconds - expected) / rows as f64, ..*self };
+        }
+        let factor = seconds / expected.max(1e-9);
+        Self { start: self.start * factor, row: self.row * factor }
+    }
+
     /// Returns true if these rows take less time than another start of a worker.
     pub(super) fn is_little(&self, rows: usize) -> bool {
         self.row * rows as f64 <= self.start

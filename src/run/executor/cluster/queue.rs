@@ -16,6 +16,9 @@ pub(super) type BatchId = u64;
 /// Number of times that a task without progress is submitted again after its job was lost.
 const MOST_LOST: u32 = 3;
 
+/// The same for a task with progress: a worker may write new files again and again without an end.
+const MOST_LOST_IN_ALL: u32 = 100;
+
 /// Durations of a job for which tasks and rows wait for the end of samples.
 pub(super) const LONGEST_SAMPLES: f64 = 4.0;
 
@@ -117,6 +120,8 @@ struct Task {
     is_sample: bool,
     /// Number of lost jobs since an attempt has made progress.
     times_lost: u32,
+    /// Number of lost jobs.
+    times_lost_in_all: u32,
     /// Progress from which its latest attempt started.
     progress: u64,
     /// Its job: the submission, and the position in it.
@@ -220,6 +225,7 @@ impl Queue {
                 is_exact,
                 is_sample: false,
                 times_lost: 0,
+                times_lost_in_all: 0,
                 progress: 0,
                 place,
                 waits: place.is_none(),
@@ -471,14 +477,16 @@ impl Queue {
     fn lose(&mut self, id: TaskId, job: (BatchId, usize), end: JobEnd) -> LostTask {
         let task = self.tasks.get_mut(&id).expect("a task of a job");
         // A job that was killed in favour of another one did nothing wrong.
-        task.times_lost += u32::from(end != JobEnd::Preempted);
+        let counts = u32::from(end != JobEnd::Preempted);
+        task.times_lost += counts;
+        task.times_lost_in_all += counts;
         let repeats = match end {
             JobEnd::Failed | JobEnd::Cancelled | JobEnd::OutOfMemory => true,
             // The rows that the shard has computed are in the store.
             JobEnd::Exited => !task.is_exact,
             JobEnd::NodeFailed | JobEnd::Preempted | JobEnd::TimedOut | JobEnd::Unknown => false,
         };
-        let again = !repeats && task.times_lost <= MOST_LOST;
+        let again = !repeats && task.times_lost <= MOST_LOST && task.times_lost_in_all <= MOST_LOST_IN_ALL;
         if again {
             self.put_back(id);
         } else {
