@@ -105,6 +105,21 @@ fn every_codec_gives_the_frames_that_ffmpeg_writes_as_png() {
 }
 
 #[test]
+fn frames_of_a_long_video_to_which_ffmpeg_seeks_have_their_colours() {
+    let project = project_of("footage", PIPELINE);
+    let long = ["-frames:v", "400", "-c:v", "libx264", "-g", "12", "-pix_fmt", "yuv420p"];
+    let png = as_png(&encode(&project, "long.mp4", &long), &project.path().join("png"));
+    for count in ["1", "3"] {
+        rows(&project, &["--set", &format!("list_frames.count={count}")]);
+        let frames = found(&project);
+        assert_eq!(frames.len().to_string(), count);
+        for frame in frames {
+            assert!(frame.pixels == png[frame.index], "frame {} differs, {count} frames", frame.id);
+        }
+    }
+}
+
+#[test]
 fn ten_bits_full_range_and_rotation_are_decoded_as_by_ffmpeg() {
     let ten = &["-c:v", "libx265", "-x265-params", "log-level=error:keyint=12", "-pix_fmt", "yuv420p10le"];
     check("ten.mp4", ten);

@@ -75,7 +75,8 @@ impl Decoding {
 
     /// Filter graph. It has the output `out` for pictures, and the outputs `width` and `height` for the list
     /// of frames: one row and one column of each frame in grey, so that the size of a packet in bytes is the
-    /// width or height in pixels.
+    /// width or height in pixels. Their filter `scale` keeps ffmpeg from converting all frames to grey before they are
+    /// split, which it does after a seek.
     fn graph(&self) -> String {
         let mut graph = "[0:V:0]".to_owned();
         if self.counted_times.is_some() {
@@ -89,8 +90,8 @@ impl Decoding {
         if let Some(frames) = self.frames {
             graph += &format!("trim=end_frame={frames},");
         }
-        graph += "split=3[row][column][all];[row]crop=iw:1:0:0:exact=1,format=gray[width];\
-                  [column]crop=1:ih:0:0:exact=1,format=gray[height];[all]";
+        graph += "split=3[row][column][all];[row]crop=iw:1:0:0:exact=1,scale,format=gray[width];\
+                  [column]crop=1:ih:0:0:exact=1,scale,format=gray[height];[all]";
         if self.deflicker > 1 {
             graph += &format!("deflicker=size={},", self.deflicker);
         }
