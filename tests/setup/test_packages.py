@@ -76,7 +76,7 @@ class Packages(unittest.TestCase):
         self.declare({"package/a.png": ("content/a.png", hashlib.sha256(b"one").hexdigest())})
         done = self.fetch()
         self.assertEqual((done.returncode, self.raw()), (0, ["content/a.png"]), done.stderr)
-        self.assertEqual(self.asked(), ["pack --silent globe@1.2.3"])
+        self.assertEqual(self.asked(), ["pack --loglevel=error --ignore-scripts -- globe@1.2.3"])
         self.assertEqual((self.fetch("--packages").returncode, len(self.asked())), (0, 1))
 
     def test_a_package_whose_content_changed_installs_nothing(self):
@@ -87,6 +87,24 @@ class Packages(unittest.TestCase):
         self.assertEqual((done.returncode, self.raw()), (1, []))
         self.assertIn("the SHA-256 of `package/b.png` in `globe 1.2.3` is ", done.stderr)
         self.assertIn("nothing was installed", done.stderr)
+
+    def test_a_file_that_is_not_the_declared_one_is_named_and_an_optional_package_is_no_excuse(self):
+        self.serve({"package/a.png": b"other"})
+        self.declare({"package/a.png": ("a.png", hashlib.sha256(b"one").hexdigest())}, optional=True)
+        done = self.fetch()
+        self.assertEqual((done.returncode, self.raw()), (1, []))
+        mine = self.folder / "data/raw/mine/a.png"
+        mine.parent.mkdir(parents=True, exist_ok=True)
+        mine.write_bytes(b"mine")
+        done = self.fetch()
+        self.assertEqual((done.returncode, mine.read_bytes()), (1, b"mine"))
+        self.assertIn("is not the declared file; remove it to fetch it again", done.stderr)
+
+    def test_names_that_could_be_options_files_or_addresses_are_refused(self):
+        for name, version in [("-oDir=x", "1"), ("file:../x", "1"), ("../x", "1"), ("globe", "file:x"), ("globe", "")]:
+            self.declare({"package/a.png": ("a.png", "00" * 32)}, name=name, version=version)
+            self.assertIn("is not the name and version of a package", self.fetch().stderr)
+        self.assertEqual(self.asked(), [])
 
     def test_missing_members_links_and_damaged_archives_are_reported(self):
         self.declare({"package/a.png": ("a.png", "00" * 32)})

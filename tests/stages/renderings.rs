@@ -109,7 +109,10 @@ fn large_images_of_any_resolution_become_pairs_of_one_size() {
         assert!(a.pixels().any(|pixel| pixel[0] > 0) && a.pixels().any(|pixel| pixel[1] > 0));
     }
     let text = |column: &str, row: usize| pairs[column].as_string::<i32>().value(row).to_owned();
-    assert_eq!((text("image_id", 0), text("frame_id", 0)), ("crop0000/day".into(), "region00_00/day".into()));
+    assert_eq!(
+        (text("image_id", 0), text("frame_id", 0)),
+        ("w512_x0000_y0000_s64/day".into(), "region00_00/day".into())
+    );
 }
 
 #[test]
@@ -131,12 +134,44 @@ fn folders_of_styles_with_equal_names_become_pairs_of_whole_images() {
     assert_output!(warnings(&output));
     let folder = seasons();
     fs::remove_file(file(&folder, "content/3.png")).expect("removed");
-    jpeg(&map(96, 3), &file(&folder, "styles/.hidden/3.png"));
+    jpeg(&map(96, 3), &file(&folder, "styles/__MACOSX/3.png"));
     assert_eq!(
         counted(&folder, &["--set", "pair_images.side=32"]),
         (32, 32),
         "eleven places, one without winter"
     );
+}
+
+#[test]
+fn places_that_lack_a_layer_of_their_content_are_left_out() {
+    let project = seasons();
+    for place in 0..12 {
+        let whole = file(&project, &format!("content/{place}.png"));
+        let layer = file(&project, &format!("content/relief/{place}.png"));
+        jpeg(&map(96, place), &layer);
+        fs::remove_file(whole).expect("removed");
+        if place % 4 != 0 {
+            jpeg(&map(96, place + 7), &file(&project, &format!("content/water/{place}.png")));
+        }
+    }
+    let output = callsheet(&project, &["run", "list_renderings", "--dataset", "mine"]);
+    assert_output!(warnings(&output));
+    assert_eq!(counted(&project, &["--set", "pair_images.side=0"]), (27, 27), "nine places in three seasons");
+}
+
+#[test]
+fn every_pipeline_can_use_a_dataset_of_renderings() {
+    let project = project();
+    for folder in ["renderings", "content"] {
+        for name in ["a", "b"] {
+            let path = raw(&project, "world_maps").join(folder).join(format!("{name}.png"));
+            jpeg(&map(512, 3), &path);
+        }
+    }
+    for pipeline in ["synthesis", "ablation", "generalization"] {
+        let output = callsheet(&project, &["plan", "--pipeline", pipeline, "--dataset", "world_maps"]);
+        assert!(output.status.success(), "{pipeline}: {}", crate::flagship::stderr(&output));
+    }
 }
 
 #[test]
@@ -173,7 +208,9 @@ fn images_that_do_not_belong_together_are_refused_with_their_names() {
     }
     refused("list_renderings", &project);
 
-    refused("list_renderings", &maps("width = 512\ncrop = 300\n"));
+    refused("list_renderings", &maps("width = 512\ncrop = 300\nregion = 300\n"));
+    refused("list_renderings", &maps("width = 512\n"));
+    refused("list_renderings", &maps("width = 512\ncrop = 64\nregion = 32\n"));
     refused("list_renderings", &maps("width = 512\ncrop = 64\nval_fraction = 0.0\n"));
     refused("pair_images", &maps("width = 512\ncrop = 60\nregion = 120\nval_fraction = 0.3\n"));
 

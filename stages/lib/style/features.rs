@@ -61,9 +61,16 @@ impl Features {
     /// Opens a table with its images of all splits.
     ///
     /// # Errors
-    /// Returns an error if the table cannot be read.
+    /// Returns an error if the table cannot be read, or has none of the images.
     pub(crate) fn all(path: &Path, images: &Images) -> Result<Self> {
-        Self::chosen(path, images, |id| images.crop(id).is_some())
+        let features = Self::chosen(path, images, |id| images.crop(id).is_some())?;
+        if features.image_ids.is_empty() {
+            return Err(user_error(
+                format!("`{}` has features of none of the images", path.display()),
+                "compute features and codes from the same pairs",
+            ));
+        }
+        Ok(features)
     }
 
     fn chosen(path: &Path, images: &Images, may: impl Fn(&str) -> bool) -> Result<Self> {
