@@ -2,32 +2,17 @@
 
 import hashlib
 import http.server
-import io
 import shutil
 import subprocess
 import sys
-import tarfile
 import tempfile
 import threading
 import unittest
 from pathlib import Path
 
+from archives import tgz
+
 ROOT = Path(__file__).resolve().parent.parent.parent
-
-
-def archive(members):
-    """A .tar.gz of names and contents."""
-    file = io.BytesIO()
-    with tarfile.open(fileobj=file, mode="w:gz") as tar:
-        for name, content in members.items():
-            info = tarfile.TarInfo(name)
-            if content is None:
-                info.type, info.linkname = tarfile.SYMTYPE, "/etc/passwd"
-                tar.addfile(info)
-            else:
-                info.size = len(content)
-                tar.addfile(info, io.BytesIO(content))
-    return file.getvalue()
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
@@ -69,7 +54,7 @@ class Fetching(unittest.TestCase):
         self.addCleanup(self.server.shutdown)
 
     def fetch(self, members, sha256=""):
-        self.server.content = archive(members) if isinstance(members, dict) else members
+        self.server.content = tgz(members) if isinstance(members, dict) else members
         url = f"http://127.0.0.1:{self.server.server_port}/mine.tar.gz"
         text = f'summary = "Mine"\n[metadata]\nurl = "{url}"\nsha256 = "{sha256}"\n'
         (self.folder / "pipelines/datasets/mine.toml").write_text(text)
@@ -105,7 +90,7 @@ class Fetching(unittest.TestCase):
 
     def test_a_file_that_changes_while_it_is_fetched_is_fetched_again(self):
         self.server.most = 200
-        self.server.then = archive({f"mine/train/{n}.jpg": bytes([n]) * 5000 for n in range(3)})
+        self.server.then = tgz({f"mine/train/{n}.jpg": bytes([n]) * 5000 for n in range(3)})
         done = self.fetch({f"mine/train/{n}.jpg": hashlib.sha256(bytes([n])).digest() for n in range(12)})
         self.assertEqual((done.returncode, len(self.raw())), (0, 3), done.stderr)
         self.assertEqual(list((self.folder / ".toolchain/parts").iterdir()), [])
@@ -144,7 +129,7 @@ class Fetching(unittest.TestCase):
 
     def test_invalid_archives_and_missing_files_are_reported(self):
         self.assertIn("is not a complete archive", self.fetch(b"no archive").stderr)
-        whole = archive({"mine/train/1.jpg": bytes(range(256)) * 40})
+        whole = tgz({"mine/train/1.jpg": bytes(range(256)) * 40})
         self.assertIn("is not a complete archive", self.fetch(whole[: len(whole) // 2]).stderr)
         self.assertEqual(self.raw(), [])
         self.assertIn("answers 404", self.fetch(None).stderr)

@@ -1,15 +1,15 @@
 """Tests of `setup/packages.py` with programs that stand in for npm and apt-get and serve untrusted packages."""
 
 import hashlib
-import io
 import os
 import shutil
 import subprocess
 import sys
-import tarfile
 import tempfile
 import unittest
 from pathlib import Path
+
+from archives import tgz
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 NPM = """#!/bin/sh
@@ -17,21 +17,6 @@ echo "$@" >> "$FOLDER/asked"
 [ -e "$FOLDER/package.tgz" ] || { echo "npm error 404 no such package" >&2; exit 1; }
 cp "$FOLDER/package.tgz" .
 """
-
-
-def tgz(members):
-    """A .tgz of names and contents."""
-    file = io.BytesIO()
-    with tarfile.open(fileobj=file, mode="w:gz") as tar:
-        for name, content in members.items():
-            info = tarfile.TarInfo(name)
-            if content is None:
-                info.type, info.linkname = tarfile.SYMTYPE, "/etc/passwd"
-                tar.addfile(info)
-            else:
-                info.size = len(content)
-                tar.addfile(info, io.BytesIO(content))
-    return file.getvalue()
 
 
 class Packages(unittest.TestCase):
