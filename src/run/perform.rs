@@ -31,9 +31,9 @@ impl Action<'_> {
         let Some((scratch, _scratch)) = self.scratch(run, place, &mut say)? else {
             return Ok(Outcome::Stopped);
         };
-        let (progress, before) = (scratch.progress(), scratch.state());
+        let before = scratch.state();
         if self.computed_rows.is_none() {
-            say(Update::Started { progress });
+            say(Update::Started { progress: before.progress() });
         }
         let clock = Instant::now();
         let began = SystemTime::now();

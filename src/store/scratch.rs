@@ -9,7 +9,7 @@ use callsheet_worker::error::{IoContext, Result};
 
 use super::files::{entries, remove};
 use super::root::Store;
-use super::shared::attempt::states;
+use super::shared::attempt::{State, states};
 
 /// Scratch folder. Actions that differ only in a budget share one folder.
 #[derive(Clone, Debug)]
@@ -59,6 +59,19 @@ impl Store {
     }
 }
 
+/// State of the files in a scratch folder at one time.
+#[derive(PartialEq)]
+pub struct ScratchState(Vec<State>);
+
+impl ScratchState {
+    /// Progress of earlier attempts: the time of the newest file in nanoseconds since 1970, or 0 if there is none.
+    pub fn progress(&self) -> u64 {
+        let nanoseconds =
+            self.0.iter().map(|(.., seconds, nanoseconds)| seconds * 1_000_000_000 + nanoseconds);
+        nanoseconds.max().map_or(0, |newest| newest.max(1) as u64)
+    }
+}
+
 impl Scratch {
     /// Path of the folder, which may not exist yet.
     pub fn path(&self) -> &Path {
@@ -82,17 +95,9 @@ impl Scratch {
         }
     }
 
-    /// Progress of earlier attempts: the time of the newest file in nanoseconds since 1970, or 0 if there is none.
-    pub fn progress(&self) -> u64 {
-        let states = states(&self.path).unwrap_or_default();
-        let nanoseconds =
-            states.iter().map(|(.., seconds, nanoseconds)| seconds * 1_000_000_000 + nanoseconds);
-        nanoseconds.max().map_or(0, |newest| newest.max(1) as u64)
-    }
-
     /// State of the files in the folder, which differs after a checkpoint was written.
-    pub fn state(&self) -> impl PartialEq + use<> {
-        states(&self.path).unwrap_or_default()
+    pub fn state(&self) -> ScratchState {
+        ScratchState(states(&self.path).unwrap_or_default())
     }
 
     /// Removes the files in the folder, if it exists.
