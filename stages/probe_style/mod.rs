@@ -121,7 +121,7 @@ fn of_code(job: &Job, subject: &Subject, styles: Option<&[Style]>, k: usize) -> 
     }
     match subject.leakage()? {
         Some(probe) => probes.push(probe),
-        None => job.info("no crop is in both splits, so there is no content to distinguish"),
+        None => job.info("the splits have no crop in common, so the content is not probed"),
     }
     Ok(probes)
 }
