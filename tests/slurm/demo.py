@@ -25,6 +25,7 @@ EXECUTOR = """
 [executors.lab]
 kind = "slurm"
 job_time = "20s"
+setup = ["export OMP_WAIT_POLICY=passive"] # both nodes share the CPUs of this machine, so threads must not wait actively
 [[executors.lab.classes]]
 partition = "main"
 cpus = 2
