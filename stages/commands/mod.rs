@@ -7,6 +7,7 @@ mod measure;
 mod paths;
 mod project;
 mod study;
+mod tables;
 mod terminal;
 mod training_times;
 mod translate;
@@ -34,6 +35,7 @@ enum Commands {
     Dataset(dataset::Dataset),
     Measure(measure::Measure),
     Study(study::Study),
+    Tables(tables::Tables),
     #[command(name = "training_times")]
     TrainingTimes(training_times::TrainingTimes),
     Translate(translate::Translate),
@@ -41,7 +43,8 @@ enum Commands {
 }
 
 /// Names of the commands.
-pub(crate) const NAMES: [&str; 6] = ["dataset", "measure", "study", "training_times", "translate", "weights"];
+pub(crate) const NAMES: [&str; 7] =
+    ["dataset", "measure", "study", "tables", "training_times", "translate", "weights"];
 
 /// Runs the command that the command line names.
 pub(crate) fn main() -> ExitCode {
@@ -50,6 +53,7 @@ pub(crate) fn main() -> ExitCode {
         Commands::Dataset(command) => command.execute(),
         Commands::Measure(command) => command.execute(),
         Commands::Study(command) => command.execute(),
+        Commands::Tables(command) => command.execute(),
         Commands::TrainingTimes(command) => command.execute(),
         Commands::Translate(command) => command.execute(),
         Commands::Weights(command) => command.execute(),

@@ -33,19 +33,18 @@ pub(super) fn ask(arguments: &[&str]) -> Result<Option<Vec<u8>>> {
     Ok(output.status.success().then_some(output.stdout))
 }
 
-/// Folder of the project's weight files.
+/// Folder of the project's data.
 ///
 /// # Errors
 /// Returns an error if the command was not started in a project.
 #[expect(clippy::disallowed_methods, reason = "a command has no request")]
-pub(super) fn weights_folder() -> Result<PathBuf> {
+pub(super) fn data_folder() -> Result<PathBuf> {
     let data = std::env::var_os(DATA_VARIABLE).map(PathBuf::from);
-    let data = data.ok_or_else(|| {
+    data.ok_or_else(|| {
         user_error_with_code(
             Code::NoProject,
             "this folder is not in a project",
-            "name the weight file, or run the command in a project folder",
+            "name the file, or run the command in a project folder",
         )
-    })?;
-    Ok(data.join("weights"))
+    })
 }

@@ -9,7 +9,7 @@ use clap::Args;
 use rayon::prelude::*;
 use serde::Serialize;
 
-use super::project::weights_folder;
+use super::project::data_folder;
 use crate::lib::nn::file;
 use crate::lib::nn::vgg::{Convention, Origin};
 use crate::lib::weights::{Format, known, sha256};
@@ -52,7 +52,7 @@ impl Weights {
         let mut files = self.files.clone();
         let mut folder = PathBuf::new();
         if files.is_empty() {
-            folder = weights_folder()?;
+            folder = data_folder()?.join("weights");
             collect(&folder, &mut files);
         }
         let shown = |path: &PathBuf| path.strip_prefix(&folder).unwrap_or(path).display().to_string();

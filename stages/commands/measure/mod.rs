@@ -14,7 +14,7 @@ use clap::{Args, ValueEnum, value_parser};
 use serde::Serialize;
 use serde_json::json;
 
-use super::project::weights_folder;
+use super::project::data_folder;
 use crate::lib::lpips::Distance;
 
 /// Largest value of `--side`, as in the stages that compute LPIPS.
@@ -100,10 +100,9 @@ impl Measure {
 
     fn distance(&self) -> Result<Distance> {
         let (network, head, file) = self.network.names();
-        let folder = || weights_folder();
-        let weights =
-            self.weights.clone().map_or_else(|| Ok(folder()?.join(file)), Ok::<_, anyhow::Error>)?;
-        let heads = folder()?.join(format!("lpips/v{}/{head}.pth", self.version));
+        let published = |name: &str| Ok::<_, anyhow::Error>(data_folder()?.join("weights").join(name));
+        let weights = self.weights.clone().map_or_else(|| published(file), Ok)?;
+        let heads = published(&format!("lpips/v{}/{head}.pth", self.version))?;
         if let Some(missing) = [&weights, &heads].into_iter().find(|path| !path.exists()) {
             return Err(user_error_with_code(
                 Code::Io,
