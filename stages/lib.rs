@@ -33,6 +33,8 @@ stages! {
     extract_frames
     measure_frames
     audit_frames
+    plant_faults
+    evaluate_audit
     list_images
     pair_images
     list_pairs
@@ -40,6 +42,7 @@ stages! {
     list_renderings
     cut_renderings
     gram_features
+    reference_features
     style_distances
     style_clusters
     sample_triplets

@@ -3,20 +3,17 @@
 use anyhow::Result;
 use arrow::datatypes::DataType;
 use arrow::record_batch::RecordBatch;
-use callsheet_worker::table::{read_batches, row_count};
-use callsheet_worker::{Job, user_error};
+use callsheet_worker::Job;
 use image::RgbImage;
 use serde::Deserialize;
 use tch::no_grad;
 
-use crate::lib::columns::{Column, batch, read_images, read_strings, schema, strings, vector, vectors};
-use crate::lib::data::{normalised, to_tensor};
-use crate::lib::nn::compute::{Compute, Precision};
-use crate::lib::nn::vgg::{CHANNELS, SMALLEST_SIDE, Vgg};
-use crate::lib::overlap::overlap;
+use crate::lib::columns::{Column, batch, schema, strings, vector, vectors};
+use crate::lib::nn::compute::Precision;
+use crate::lib::nn::vgg::{CHANNELS, Vgg};
 use crate::lib::parts::Parts;
-use crate::lib::picture::{decode, within};
 use crate::lib::style::{GRAM_COLUMNS, gram, triangle};
+use crate::lib::style_images::{each_style_image, vgg_input};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -24,9 +21,6 @@ struct Params {
     max_side: u32,
     precision: Precision,
 }
-
-/// Number of rows that are written together: enough for the writer, and few enough for the memory.
-const ROWS: usize = 8;
 
 /// Key of an image, and the values of its five columns.
 type Style = (String, Vec<Vec<f32>>);
@@ -37,55 +31,16 @@ type Style = (String, Vec<Vec<f32>>);
 /// Returns an error if an image cannot be read or is too small, or the weights are not those of a VGG-16.
 pub(crate) fn run(job: &Job) -> Result<()> {
     let params: Params = job.params()?;
-    let compute = Compute::on_cpu(job, params.precision);
-    let vgg = Vgg::load(job.input("vgg")?)?.on(compute);
-    let path = job.input("pairs")?;
-    let total = row_count(path)? as usize;
     let mut columns = vec![("image_id", DataType::Utf8)];
     columns.extend(GRAM_COLUMNS.iter().zip(CHANNELS).map(|(name, c)| (*name, vector(triangle(c)))));
     let mut parts = Parts::create(job, "grams", schema(&columns))?;
-    let mut done = 0;
-    // Each thread processes one image at a time, so no thread waits for the slowest image of a batch and
-    // images may differ in size. A row is independent of other rows and of the number of threads.
-    let workers = (0..job.request.cpus.max(1)).map(|_| {
-        let (vgg, max_side) = (vgg.share(), params.max_side);
-        move |(id, bytes): (String, Vec<u8>)| {
-            tch::set_num_threads(1);
-            let picture = within(decode(&bytes, &id, path)?, max_side)?;
-            let grams = style(&vgg, &picture, &id)?;
-            Ok((id, grams))
-        }
-    });
-    let read = |give: &mut dyn FnMut((String, Vec<u8>)) -> Result<()>| {
-        read_batches(path, &["image_id", "b"], ROWS, |rows| -> Result<()> {
-            let ids = read_strings(&rows, "image_id")?;
-            ids.into_iter()
-                .zip(read_images(&rows, "b")?)
-                .try_for_each(|(id, bytes)| give((id, bytes.to_vec())))
-        })
-    };
-    overlap(read, workers.collect(), ROWS, |styles| {
-        done += styles.len();
-        parts.write(&rows(&styles)?)?;
-        job.progress(done, total, "images");
-        Ok(())
-    })?;
+    each_style_image(job, params.max_side, params.precision, style, |styles| parts.write(&rows(styles)?))?;
     parts.end()
 }
 
 /// Computes the upper triangles of an image's Gram matrices.
 fn style(vgg: &Vgg, picture: &RgbImage, id: &str) -> Result<Vec<Vec<f32>>> {
-    let (width, height) = picture.dimensions();
-    if width.min(height) < SMALLEST_SIDE {
-        return Err(user_error(
-            format!(
-                "image `{id}` has {width}x{height} pixels, but the network requires at least {SMALLEST_SIDE} \
-                 pixels per side"
-            ),
-            "use larger images",
-        ));
-    }
-    let image = normalised(&to_tensor(picture).unsqueeze(0));
+    let image = vgg_input(picture, id)?;
     let mut grams = Vec::with_capacity(CHANNELS.len());
     no_grad(|| vgg.each_tap(&image, |features| grams.push(gram(features))));
     grams.into_iter().collect()
@@ -109,6 +64,7 @@ mod tests {
     use tch::Kind;
 
     use super::*;
+    use crate::lib::nn::compute::Compute;
     use crate::lib::weights::{convolutions, read};
 
     /// Sum, length, entry 1000 and last entry of each of a picture's five triangles, as torch computes them

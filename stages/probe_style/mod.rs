@@ -29,6 +29,7 @@ use spaces::Space;
 #[serde(deny_unknown_fields)]
 struct Params {
     lambda: f64,
+    weighting: String,
     neighbours: usize,
     resamples: usize,
     seed: i64,
@@ -49,9 +50,8 @@ pub(crate) fn run(job: &Job) -> Result<()> {
     }
     let colours = codes.map_styles(job, |picture| Ok(mean_colour(&picture)))?;
     let colours = Points::new(3, colours.into_iter().flatten().collect());
-    let grams = job.optional("grams").filter(|_| styles.is_some());
-    let distances = grams.map(|path| spaces::style(job, path, &codes)).transpose()?;
-    let searched = distances.as_ref().map_or_else(|| vec![true; codes.len()], Space::known);
+    let spaces = if styles.is_some() { other_spaces(job, &params.weighting, &codes)? } else { Vec::new() };
+    let searched = searched(&spaces, &codes, &sample)?;
     let bootstrap = Bootstrap { resamples: params.resamples, seed: params.seed };
     let subject = |code, points| Subject {
         code,
@@ -62,18 +62,18 @@ pub(crate) fn run(job: &Job) -> Result<()> {
         lambda: params.lambda,
         bootstrap,
     };
+    let neighbours = neighbours(job, params.neighbours, subject("style", &codes.points).findable());
     let pretrained = job.optional("pretrained").map(|path| pretrained(path, job, &codes)).transpose()?;
     let pretrained = pretrained.as_ref().map(|points| ("pre-trained style", points));
     let mut probes = Vec::new();
     for (code, points) in
         [("style", &codes.points)].into_iter().chain(pretrained).chain([("mean colour", &colours)])
     {
-        probes.extend(of_code(job, &subject(code, points), styles.as_deref(), params.neighbours)?);
+        probes.extend(of_code(job, &subject(code, points), styles.as_deref(), neighbours)?);
     }
-    if let (Some(styles), Some(distances)) = (&styles, distances) {
-        for (code, space) in other_spaces(job, distances, &codes)? {
-            probes.push(subject(code, &codes.points).retrieval(&space, styles, params.neighbours));
-        }
+    for (code, space) in spaces {
+        let styles = styles.as_deref().unwrap_or_default();
+        probes.push(subject(code, &codes.points).retrieval(&space, styles, neighbours));
     }
     if let (Some(styles), Some(path)) = (&styles, job.optional("clusters")) {
         probes.extend(probes::clusters(&codes, &codes.clusters(path)?, styles));
@@ -97,14 +97,42 @@ fn pretrained(path: &Path, job: &Job, codes: &Codes) -> Result<Points> {
 }
 
 /// Representations that only the probe `retrieval` is applied to.
-fn other_spaces(job: &Job, distances: Space, codes: &Codes) -> Result<Vec<(&'static str, Space)>> {
-    let mut spaces = vec![("style distance", distances)];
-    if let Some(weights) = job.optional("vgg") {
-        spaces.push(("mean VGG features", spaces::vgg_means(job, weights, codes)?));
+fn other_spaces(job: &Job, weighting: &str, codes: &Codes) -> Result<Vec<(&'static str, Space)>> {
+    let mut found = Vec::new();
+    if let Some(grams) = job.optional("grams") {
+        found.push(("style distance", spaces::style(job, grams, codes, weighting)?));
     }
-    spaces.push(("colour histogram", spaces::histograms(job, codes)?));
-    spaces.push(("pixels", spaces::pixels(job, codes)?));
-    Ok(spaces)
+    if let Some(features) = job.optional("features") {
+        found.extend(spaces::references(features, codes)?);
+    }
+    Ok(found)
+}
+
+/// Images that are in all spaces, so that every retrieval searches the same images.
+///
+/// # Errors
+/// Returns an error if a validation image is missing.
+fn searched(spaces: &[(&str, Space)], codes: &Codes, sample: &Sample) -> Result<Vec<bool>> {
+    let mut searched = vec![true; codes.len()];
+    for (name, space) in spaces {
+        let known = space.known();
+        if let Some(row) = sample.val.iter().find(|row| !known[**row]) {
+            return Err(user_error(
+                format!("the image {} has no {name}", codes.image_ids[*row]),
+                "compute features and codes from the same pairs",
+            ));
+        }
+        searched.iter_mut().zip(known).for_each(|(searched, known)| *searched &= known);
+    }
+    Ok(searched)
+}
+
+/// Number of neighbours in retrievals: at most the number of images that can be found, and at least one.
+fn neighbours(job: &Job, wanted: usize, findable: usize) -> usize {
+    if wanted > findable {
+        job.warn(format!("neighbours is {wanted}, but only {findable} images are of other frames"));
+    }
+    wanted.min(findable).max(1)
 }
 
 fn of_code(job: &Job, subject: &Subject, styles: Option<&[Style]>, k: usize) -> Result<Vec<Probe>> {
@@ -117,7 +145,7 @@ fn of_code(job: &Job, subject: &Subject, styles: Option<&[Style]>, k: usize) -> 
                 None => job.warn(format!("{name} does not vary in the split val, so it is not probed")),
             }
         }
-        probes.push(subject.retrieval(&Space::Points(subject.points.clone()), styles, k));
+        probes.push(subject.retrieval(&Space::of_points(subject.points), styles, k));
     }
     match subject.leakage()? {
         Some(probe) => probes.push(probe),

@@ -97,13 +97,24 @@ impl Subject<'_> {
         Ok(Some(Probe { figure, chance, ..self.answer("leakage", "crop", "accuracy") }))
     }
 
+    /// Images that a retrieval for image `row` may find: those of other frames.
+    fn others(&self, row: usize) -> impl Fn(usize) -> bool {
+        move |n| self.searched[n] && self.codes.frame_ids[n] != self.codes.frame_ids[row]
+    }
+
+    /// Smallest number of images that a retrieval for a validation image may find.
+    pub(super) fn findable(&self) -> usize {
+        let count = |row: &usize| (0..self.codes.len()).filter(|n| self.others(*row)(*n)).count();
+        self.sample.val.iter().map(count).min().unwrap_or(0)
+    }
+
     /// Share of the `k` images of other frames that are nearest to a validation image in `space` and have its
-    /// mode.
+    /// mode. `k` is at most the number of findable images.
     pub(super) fn retrieval(&self, space: &Space, styles: &[Style], k: usize) -> Probe {
         let precision = |row: &usize| {
-            let other = |n: usize| self.searched[n] && self.codes.frame_ids[n] != self.codes.frame_ids[*row];
+            let other = self.others(*row);
             let alike = |n: usize| f64::from(u8::from(styles[n].mode == styles[*row].mode));
-            let nearest = space.nearest(*row, k, other);
+            let nearest = space.nearest(*row, k, &other);
             let hits: f64 = nearest.iter().map(|n| alike(*n)).sum();
             let (all, there) = (0..self.codes.len())
                 .filter(|n| other(*n))

@@ -3,136 +3,122 @@
 use std::collections::HashMap;
 use std::path::Path;
 
-use anyhow::{Context as _, Result};
-use callsheet_worker::Job;
-use image::RgbImage;
-use tch::{Kind, no_grad};
+use anyhow::Result;
+use callsheet_worker::table::read_columns;
+use callsheet_worker::{Job, user_error};
 
 use crate::lib::codes::{Codes, Points};
-use crate::lib::data::{Images, normalised, read_padded, values};
-use crate::lib::nn::compute::{Compute, Precision};
-use crate::lib::nn::vgg::{CHANNELS, Vgg};
-use crate::lib::picture::resized;
+use crate::lib::columns::{read_strings, read_vectors};
+use crate::lib::data::Images;
+use crate::lib::nn::vgg::CHANNELS;
 use crate::lib::style::{Features, Kernel};
 
-/// Bins of each channel in a colour histogram.
-const BINS: usize = 8;
-
-/// Side in pixels to which images are reduced before their pixels are compared.
-const PIXELS: u32 = 32;
-
-/// Number of images that VGG-16 processes together.
-const BATCH: usize = 16;
+/// Distances between images, of which some may be unknown.
+enum Distances {
+    /// Euclidean distances of points.
+    Points(Points),
+    /// Style distances of Gram features.
+    Style(Kernel),
+}
 
 /// Images with distances between them.
-pub(super) enum Space {
-    /// Points with their Euclidean distances.
-    Points(Points),
-    /// Style distances of Gram features, and the place of each image among them.
-    Style(Kernel, Vec<Option<usize>>),
+pub(super) struct Space {
+    distances: Distances,
+    /// Place of each image among those with distances.
+    places: Vec<Option<usize>>,
 }
 
 impl Space {
-    /// Returns true for each image that can be found.
-    pub(super) fn known(&self) -> Vec<bool> {
-        match self {
-            Self::Points(points) => vec![true; points.len()],
-            Self::Style(_, places) => places.iter().map(Option::is_some).collect(),
-        }
+    /// Creates a space of one point for each image.
+    pub(super) fn of_points(points: &Points) -> Self {
+        Self { distances: Distances::Points(points.clone()), places: (0..points.len()).map(Some).collect() }
     }
 
-    /// Returns the `count` images nearest to image `row`, among those for which `may` returns true.
+    /// Returns true for each image that can be found.
+    pub(super) fn known(&self) -> Vec<bool> {
+        self.places.iter().map(Option::is_some).collect()
+    }
+
+    /// Returns the `count` images nearest to image `row`, among those for which `may` returns true. Images at
+    /// equal distance are in the order of the codes.
     pub(super) fn nearest(&self, row: usize, count: usize, may: impl Fn(usize) -> bool) -> Vec<usize> {
-        let (kernel, places) = match self {
-            Self::Points(points) => {
-                return points.nearest(row, count, may).into_iter().map(|(other, _)| other).collect();
+        let Some(place) = self.places[row] else { return Vec::new() };
+        let distances: Vec<f64> = match &self.distances {
+            Distances::Points(points) => {
+                points.rows().map(|other| squared(points.row(place), other)).collect()
             }
-            Self::Style(kernel, places) => (kernel, places),
+            Distances::Style(kernel) => kernel.row(place).map(|(distance, _)| distance).collect(),
         };
-        let Some(place) = places[row] else { return Vec::new() };
-        let distances: Vec<f64> = kernel.row(place).map(|(distance, _)| distance).collect();
-        let others = (0..places.len()).filter(|other| may(*other));
+        let others = (0..self.places.len()).filter(|other| may(*other));
         let mut others: Vec<(f64, usize)> =
-            others.filter_map(|other| Some((distances[places[other]?], other))).collect();
-        others.sort_unstable_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
-        others.into_iter().take(count).map(|(_, other)| other).collect()
+            others.filter_map(|other| Some((distances[self.places[other]?], other))).collect();
+        let order = |a: &(f64, usize), b: &(f64, usize)| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1));
+        if count < others.len() {
+            others.select_nth_unstable_by(count, order);
+            others.truncate(count);
+        }
+        others.sort_unstable_by(order);
+        others.into_iter().map(|(_, other)| other).collect()
     }
 }
 
-/// Style distances, as style_distances computes them with its default weighting.
+fn squared(a: &[f64], b: &[f64]) -> f64 {
+    a.iter().zip(b).map(|(a, b)| (a - b) * (a - b)).sum()
+}
+
+/// Place of each image of `codes` in a table with these keys.
+fn places(codes: &Codes, ids: &[String]) -> Vec<Option<usize>> {
+    let places: HashMap<&str, usize> =
+        ids.iter().enumerate().map(|(place, id)| (id.as_str(), place)).collect();
+    codes.image_ids.iter().map(|id| places.get(id.as_str()).copied()).collect()
+}
+
+/// Style distances, as style_distances computes them.
 ///
 /// # Errors
 /// Returns an error if the features cannot be read.
-pub(super) fn style(job: &Job, grams: &Path, codes: &Codes) -> Result<Space> {
+pub(super) fn style(job: &Job, grams: &Path, codes: &Codes, weighting: &str) -> Result<Space> {
     let features = Features::all(grams, &Images::read(job.input("pairs")?)?)?;
-    let kernel = Kernel::new(&features, "code", |_| ())?;
-    let places: HashMap<&str, usize> =
-        features.image_ids.iter().enumerate().map(|(place, id)| (id.as_str(), place)).collect();
-    Ok(Space::Style(kernel, codes.image_ids.iter().map(|id| places.get(id.as_str()).copied()).collect()))
+    let kernel = Kernel::new(&features, weighting, |_| ())?;
+    Ok(Space { distances: Distances::Style(kernel), places: places(codes, &features.image_ids) })
 }
 
-/// Means over positions of VGG-16's features at the five taps. Each tap has the same mean square over the images.
+/// Representations of a table of reference_features, with their names.
 ///
 /// # Errors
-/// Returns an error if an image cannot be read, or the weights are not those of a VGG-16.
-pub(super) fn vgg_means(job: &Job, weights: &Path, codes: &Codes) -> Result<Space> {
-    let vgg = Vgg::load(weights)?.on(Compute::on_cpu(job, Precision::Fp32));
+/// Returns an error if the table cannot be read, or has none of the images.
+pub(super) fn references(path: &Path, codes: &Codes) -> Result<Vec<(&'static str, Space)>> {
+    let rows = read_columns(path, &["image_id", "vgg_means", "histogram", "pixels"])?;
+    let ids = read_strings(&rows, "image_id")?;
+    let places = places(codes, &ids);
+    if places.iter().all(Option::is_none) {
+        return Err(user_error(
+            format!("`{}` has features of none of the images", path.display()),
+            "compute features and codes from the same pairs",
+        ));
+    }
+    let space = |name: &str, scaled: fn(Vec<f64>, usize) -> Vec<f64>| -> Result<Space> {
+        let values: Vec<f64> = read_vectors(&rows, name)?.iter().map(|value| f64::from(*value)).collect();
+        let points = Points::new(values.len() / ids.len(), scaled(values, ids.len()));
+        Ok(Space { distances: Distances::Points(points), places: places.clone() })
+    };
+    Ok(vec![
+        ("mean VGG features", space("vgg_means", equal_taps)?),
+        ("colour histogram", space("histogram", |shares, _| shares.into_iter().map(f64::sqrt).collect())?),
+        ("pixels", space("pixels", |pixels, _| pixels)?),
+    ])
+}
+
+/// Scales the features of each tap to the same mean square over the images.
+fn equal_taps(mut means: Vec<f64>, images: usize) -> Vec<f64> {
     let width: usize = CHANNELS.iter().sum();
-    let mut means: HashMap<String, Vec<f64>> = HashMap::new();
-    read_padded(job.input("pairs")?, &["b"], BATCH, |ids, images| {
-        let mut taps = Vec::with_capacity(CHANNELS.len());
-        no_grad(|| {
-            vgg.each_tap(&normalised(&images[0]), |features| {
-                taps.push(features.mean_dim([2i64, 3].as_slice(), false, Kind::Double));
-            });
-        });
-        let taps = taps.iter().map(values::<f64>).collect::<Result<Vec<_>>>()?;
-        for (at, id) in ids.iter().enumerate() {
-            let of = taps.iter().zip(CHANNELS).map(|(tap, c)| &tap[at * c..(at + 1) * c]);
-            means.insert(id.clone(), of.collect::<Vec<_>>().concat());
-        }
-        Ok(())
-    })?;
-    let find = |id: &String| means.get(id).with_context(|| format!("image {id} is not among the pairs"));
-    let rows = codes.image_ids.iter().map(find).collect::<Result<Vec<_>>>()?;
-    let mut all: Vec<f64> = rows.into_iter().flatten().copied().collect();
     let mut first = 0;
     for channels in CHANNELS {
-        let squares = all.chunks_exact(width).flat_map(|row| &row[first..first + channels]).map(|v| v * v);
-        let scale = (squares.sum::<f64>() / codes.len() as f64).sqrt().max(f64::MIN_POSITIVE);
-        let rows = all.chunks_exact_mut(width);
+        let squares = means.chunks_exact(width).flat_map(|row| &row[first..first + channels]).map(|v| v * v);
+        let scale = (squares.sum::<f64>() / images as f64).sqrt().max(f64::MIN_POSITIVE);
+        let rows = means.chunks_exact_mut(width);
         rows.flat_map(|row| &mut row[first..first + channels]).for_each(|value| *value /= scale);
         first += channels;
     }
-    Ok(Space::Points(Points::new(width, all)))
-}
-
-/// Histograms of colours with eight bins per channel, as square roots of shares (Hellinger distance).
-///
-/// # Errors
-/// Returns an error if an image cannot be read.
-pub(super) fn histograms(job: &Job, codes: &Codes) -> Result<Space> {
-    let histogram = |picture: RgbImage| {
-        let mut counts = vec![0f64; BINS * BINS * BINS];
-        let bin = |value: u8| usize::from(value) * BINS / 256;
-        for pixel in picture.pixels() {
-            let [red, green, blue] = pixel.0.map(bin);
-            counts[(red * BINS + green) * BINS + blue] += 1.0;
-        }
-        let pixels = picture.pixels().len() as f64;
-        Ok(counts.into_iter().map(|count| (count / pixels).sqrt()).collect::<Vec<f64>>())
-    };
-    let rows = codes.map_styles(job, histogram)?;
-    Ok(Space::Points(Points::new(BINS * BINS * BINS, rows.concat())))
-}
-
-/// Pixels of images that are reduced to 32 x 32.
-///
-/// # Errors
-/// Returns an error if an image cannot be read.
-pub(super) fn pixels(job: &Job, codes: &Codes) -> Result<Space> {
-    let reduced = |picture: RgbImage| Ok(resized(picture, PIXELS, PIXELS)?.into_raw());
-    let rows = codes.map_styles(job, reduced)?.concat();
-    let width = (PIXELS * PIXELS * 3) as usize;
-    Ok(Space::Points(Points::new(width, rows.into_iter().map(f64::from).collect())))
+    means
 }

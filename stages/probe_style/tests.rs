@@ -156,6 +156,20 @@ fn write_grams(tables: &Tables, images: &[Image]) {
     tables.put("grams", schema(&kinds), batch(columns));
 }
 
+/// Writes features of which the histogram and the pixels contain the mode of an image.
+fn write_features(tables: &Tables, images: &[Image]) {
+    let kinds = [("vgg_means", 1472), ("histogram", 512), ("pixels", 3072)];
+    let mut columns: Vec<Column> = vec![("image_id", strings(images.iter().map(Image::id)))];
+    for (name, width) in kinds {
+        let value = |image: &Image| (image.frame % 3 + 1) as f32;
+        let of = |image: &Image| vec![if name == "vgg_means" { 1.0 } else { value(image) }; width];
+        columns.push((name, vectors(width, images.iter().flat_map(of).collect()).expect("vectors")));
+    }
+    let mut schemas = vec![("image_id", DataType::Utf8)];
+    schemas.extend(kinds.map(|(name, width)| (name, vector(width))));
+    tables.put("features", schema(&schemas), batch(columns));
+}
+
 #[test]
 fn style_distances_and_simple_representations_are_compared_with_codes() {
     // Colours contain the mode, codes do not.
@@ -168,7 +182,9 @@ fn style_distances_and_simple_representations_are_compared_with_codes() {
     let images: Vec<Image> = images.into_iter().map(recoloured).collect();
     let tables = Tables::write(&images, &styles());
     write_grams(&tables, &images);
-    let found = probed(&tables, &["factors", "grams"], json!({ "neighbours": 3 })).expect("probed");
+    write_features(&tables, &images);
+    let found =
+        probed(&tables, &["factors", "grams", "features"], json!({ "neighbours": 3 })).expect("probed");
     let retrieved = found.iter().filter(|(name, ..)| name.ends_with("mode, precision at 3"));
     let retrieved: Vec<(&str, bool)> =
         retrieved.map(|(name, value, _)| (name.split(':').next().unwrap_or(""), *value > 0.99)).collect();
@@ -176,8 +192,29 @@ fn style_distances_and_simple_representations_are_compared_with_codes() {
         ("style", false),
         ("mean colour", true),
         ("style distance", true),
+        ("mean VGG features", false),
         ("colour histogram", true),
         ("pixels", true),
     ];
     assert_eq!(retrieved, wanted);
+}
+
+#[test]
+fn precision_is_at_fewer_neighbours_if_fewer_images_can_be_found() {
+    let tables = Tables::write(&images(), &styles());
+    let found = probed(&tables, &["factors"], json!({ "neighbours": 59 })).expect("probed");
+    let (name, precision, chance) = &found[4];
+    assert_eq!(name, "style: mode, precision at 58");
+    assert!((precision - chance).abs() < 1e-12, "all images are found");
+}
+
+#[test]
+fn a_validation_image_without_features_is_refused() {
+    let tables = Tables::write(&images(), &styles());
+    write_grams(&tables, &images()[..40]);
+    let error = probed(&tables, &["factors", "grams"], json!({})).expect_err("missing features");
+    assert!(error.to_string().contains("has no style distance"), "{error}");
+    write_features(&tables, &images()[..40]);
+    let error = probed(&tables, &["factors", "features"], json!({})).expect_err("missing features");
+    assert!(error.to_string().contains("has no mean VGG features"), "{error}");
 }

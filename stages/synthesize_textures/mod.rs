@@ -30,6 +30,6 @@ pub(crate) fn run(job: &Job) -> Result<()> {
         params.height
     );
     let size = ((params.height * 23 / 3).next_multiple_of(2), params.height);
-    let draw = |frame: usize| Texture::sample(params.seed, frame as u64).draw(size);
+    let draw = |frame: usize| Ok(Texture::sample(params.seed, frame as u64).draw(size));
     film(job, size, params.rate, params.frames, draw)
 }

@@ -2,8 +2,8 @@
 
 use rand::Rng;
 
+use crate::lib::noise::fractal;
 use crate::lib::random::stream;
-use crate::synthesize_timelapse::fractal;
 
 /// Dark, middle and light colours, in sRGB.
 type Palette = [[f32; 3]; 3];

@@ -2,14 +2,15 @@
 
 mod render;
 
-use anyhow::{Result, ensure};
+use anyhow::{Context as _, Result, ensure};
 use arrow::datatypes::DataType;
 use callsheet_worker::Job;
+use image::RgbImage;
 use serde::Deserialize;
 
 use crate::lib::columns::{batch, float32s, int64s, schema, strings};
+use crate::lib::faults::Faults;
 use crate::lib::video::film;
-pub(crate) use render::fractal;
 use render::{Factors, Mode, Renderer, sample};
 
 #[derive(Deserialize)]
@@ -20,6 +21,7 @@ struct Params {
     rate: u32,
     scene_seed: u64,
     seed: u64,
+    faults: usize,
 }
 
 /// Runs the stage.
@@ -37,12 +39,22 @@ pub(crate) fn run(job: &Job) -> Result<()> {
     let width = (params.height * 23 / 3).next_multiple_of(2);
     let factors: Vec<(&Mode, Factors)> = (0..params.frames as u64).map(|i| sample(params.seed, i)).collect();
     let renderer = Renderer::new(params.scene_seed, width, params.height);
-    let draw = |frame: usize| renderer.frame(params.seed, frame as u64, &factors[frame].1);
+    let faults = Faults::plant(params.frames, params.faults, params.seed.cast_signed());
+    let draw = |frame: usize| {
+        let shown = faults.source(frame);
+        let pixels = renderer.frame(params.seed, shown as u64, &factors[shown].1);
+        let picture =
+            RgbImage::from_raw(width, params.height, pixels).context("a picture of another size")?;
+        Ok(faults.apply(frame, picture).into_raw())
+    };
     film(job, (width, params.height), params.rate, params.frames, draw)?;
-    write_factors(job, &factors)
+    faults.write(job)?;
+    let shown: Vec<&(&Mode, Factors)> =
+        (0..params.frames).map(|frame| &factors[faults.source(frame)]).collect();
+    write_factors(job, &shown)
 }
 
-fn write_factors(job: &Job, factors: &[(&Mode, Factors)]) -> Result<()> {
+fn write_factors(job: &Job, factors: &[&(&Mode, Factors)]) -> Result<()> {
     let float = DataType::Float32;
     let mut table = job.table(
         "factors",

@@ -4,9 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::ops::Range;
 
-use crate::flagship::{ffmpeg, latest, project_of, rows};
+use crate::flagship::{callsheet, failures, ffmpeg, latest, project_of, project_with_dataset, rows};
+use crate::pinned::check_outputs;
 use arrow::array::{Array, AsArray};
-use arrow::datatypes::Float64Type;
+use arrow::datatypes::{Float64Type, Int32Type};
 use tempfile::TempDir;
 
 const PIPELINE: &str = r#"
@@ -100,4 +101,67 @@ fn a_video_without_faults_has_a_table_without_rows() {
     video(&project, "a", "null", 40);
     assert_eq!(rows(&project, &[])["measure_frames"], (40, 40));
     assert!(findings(&project).is_empty());
+}
+
+/// A dataset of recordings for the pipeline `audit`, with the names of videos as its file has them.
+fn recordings(videos: &str) -> TempDir {
+    project_with_dataset(&format!(
+        "summary = \"Mine\"\nimport = \"recordings\"\n\
+         [sources.footage]\npath = \"data/raw/footage/*.mp4\"\n\
+         [stages.plant_faults]\nforeach.video = [{videos}]\nforeach.seed = [0, 1]\n"
+    ))
+}
+
+const AUDIT: [&str; 4] = ["--pipeline", "audit", "--dataset", "mine"];
+
+#[test]
+fn the_pipeline_audit_plants_faults_into_each_video_and_counts_those_that_are_found() {
+    let project = recordings("\"a.mp4\", \"b.mp4\"");
+    video(&project, "a", "null", 60);
+    video(&project, "b", "null", 36);
+    let counted = rows(&project, &AUDIT);
+    assert_eq!(counted["measure_faulty@a.mp4-0"], (60, 60));
+    assert_eq!(counted["measure_faulty@b.mp4-1"], (36, 36));
+
+    let table = callsheet_worker::table::read_columns(&latest(&project, "evaluate_audit/audit.parquet"), &[]);
+    let table = table.expect("a table");
+    let text =
+        |name: &str| table[name].as_string::<i32>().iter().flatten().map(str::to_owned).collect::<Vec<_>>();
+    let number = |name: &str| table[name].as_primitive::<Int32Type>().values().to_vec();
+    let (videos, findings) = (text("video"), text("finding"));
+    let of: BTreeMap<(&str, &str), usize> =
+        (0..table.num_rows()).map(|row| ((videos[row].as_str(), findings[row].as_str()), row)).collect();
+    assert_eq!(of.len(), 18, "five kinds of faults and any, for two videos and for both");
+    let (planted, found, listed, faulty) =
+        (number("planted"), number("found"), number("listed"), number("faulty"));
+    for finding in ["black", "clipped", "frozen"] {
+        let row = of[&("all videos", finding)];
+        assert!(
+            planted[row] >= 2 && found[row] * 2 > planted[row],
+            "{finding}: {} of {}",
+            found[row],
+            planted[row]
+        );
+    }
+    let any = of[&("all videos", "any")];
+    assert_eq!(planted[any], planted[of[&("a.mp4", "any")]] + planted[of[&("b.mp4", "any")]]);
+    assert!(faulty[any] <= listed[any] && number("listed_before") == vec![0; 18]);
+
+    let faults = latest(&project, "evaluate_audit/faults_found.parquet");
+    let faults = callsheet_worker::table::read_columns(&faults, &["planting"]).expect("faults");
+    assert_eq!(faults.num_rows() as i32, planted[any]);
+    assert_eq!(faults["planting"].as_string::<i32>().value(0), "a.mp4-0");
+    check_outputs(project.path(), "audit/mine");
+}
+
+#[test]
+fn videos_that_are_unknown_or_too_short_get_no_faults() {
+    for (videos, frames, wanted) in
+        [("\"c.mp4\"", 24, "`c.mp4`"), ("\"a.mp4\"", 11, "has 11 frames of a.mp4; a fault needs 12")]
+    {
+        let project = recordings(videos);
+        video(&project, "a", "null", frames);
+        let said = failures(&callsheet(&project, &[&["run"], &AUDIT[..]].concat()));
+        assert!(said.contains(wanted), "{said}");
+    }
 }

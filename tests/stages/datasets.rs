@@ -1,9 +1,8 @@
 //! Benchmarks of the method on small fixtures in their layouts, and errors in datasets.
 
 use std::fs;
-use std::process::Command;
 
-use crate::flagship::{callsheet, failures, latest, project, ran, repository, rows};
+use crate::flagship::{callsheet, failures, latest, project, project_with_dataset, ran, rows};
 use crate::pairs::{dataset, datasets, fixture, jpeg, pair, raw, said};
 use crate::shared::with_results;
 use crate::snapshot::assert_output;
@@ -59,19 +58,8 @@ fn the_method_runs_on_pairs_and_a_new_file_computes_only_its_rows() {
 
 #[test]
 fn a_file_of_ten_lines_makes_a_folder_of_pairs_a_dataset() {
-    let project = project();
-    let pipelines = project.path().join("pipelines");
-    fs::remove_dir_all(&pipelines).expect("removed");
-    Command::new("cp")
-        .args(["-r", &repository().join("pipelines").display().to_string(), &pipelines.display().to_string()])
-        .status()
-        .expect("copied");
-    let settings = project.path().join("callsheet.toml");
-    let text = fs::read_to_string(&settings).expect("settings");
-    let shown = format!("{}/pipelines", repository().display());
-    fs::write(&settings, text.replace(&shown, "pipelines")).expect("written");
     let file = "summary = \"Mine\"\nimport = \"pairs\"\n\n[sources.images]\npath = \"data/raw/mine/*.png\"\n";
-    fs::write(pipelines.join("datasets/mine.toml"), file).expect("written");
+    let project = project_with_dataset(file);
     for number in 0..40 {
         jpeg(&pair((128, 64), number), &raw(&project, "mine").join(format!("{number}.png")));
     }

@@ -70,6 +70,21 @@ pub(crate) fn project_of(name: &str, pipeline: &str) -> TempDir {
     project
 }
 
+/// A project with copies of this repository's pipelines and a dataset of its own, which is named `mine`.
+pub(crate) fn project_with_dataset(file: &str) -> TempDir {
+    let project = project();
+    let pipelines = project.path().join("pipelines");
+    fs::remove_dir_all(&pipelines).expect("removed");
+    let own = repository().join("pipelines");
+    let copied = Command::new("cp").arg("-r").args([&own, &pipelines]).status().expect("cp starts");
+    assert!(copied.success());
+    let settings = project.path().join("callsheet.toml");
+    let text = fs::read_to_string(&settings).expect("settings");
+    fs::write(&settings, text.replace(&own.display().to_string(), "pipelines")).expect("written");
+    fs::write(pipelines.join("datasets/mine.toml"), file).expect("written");
+    project
+}
+
 /// Runs the ffmpeg that stages find.
 pub(crate) fn ffmpeg(arguments: &[&str]) {
     let search = format!("{}:{}", repository().join(".toolchain/bin").display(), env!("PATH"));

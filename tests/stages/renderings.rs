@@ -3,7 +3,9 @@
 use std::fs;
 use std::path::PathBuf;
 
-use crate::flagship::{callsheet, failures, latest, project, repository, rows, warnings};
+use crate::flagship::{
+    callsheet, failures, latest, project, project_with_dataset, repository, rows, warnings,
+};
 use crate::pairs::{jpeg, raw};
 use crate::pinned::check_outputs;
 use crate::snapshot::assert_output;
@@ -21,33 +23,14 @@ fn map(width: u32, style: u32) -> RgbImage {
     })
 }
 
-/// A project with a dataset `mine` of renderings. Pipelines are a copy, so that the dataset can be added.
+/// A project with a dataset of renderings.
 fn project_with(parameters: &str) -> TempDir {
-    let project = project();
-    let pipelines = project.path().join("pipelines");
-    fs::remove_dir_all(&pipelines).expect("removed");
-    for folder in ["", "datasets", "imports", "objectives", "claims", "parts", "profiles"] {
-        let from = repository().join("pipelines").join(folder);
-        fs::create_dir_all(pipelines.join(folder)).expect("created");
-        for file in fs::read_dir(&from).expect("a folder").map(|file| file.expect("a file").path()) {
-            if file.is_file() {
-                fs::copy(&file, pipelines.join(folder).join(file.file_name().expect("a name")))
-                    .expect("copied");
-            }
-        }
-    }
-    let settings = project.path().join("callsheet.toml");
-    let text = fs::read_to_string(&settings).expect("settings");
-    let shown = format!("{}/pipelines", repository().display());
-    fs::write(&settings, text.replace(&shown, "pipelines")).expect("written");
-    let file = format!(
+    project_with_dataset(&format!(
         "summary = \"Mine\"\nimport = \"renderings\"\n\
          [sources.renderings]\npath = \"data/raw/mine/styles/**/*.{{png,jpg}}\"\n\
          [sources.content]\npath = \"data/raw/mine/content/**/*.{{png,jpg}}\"\n\
          [stages.list_renderings.params]\n{parameters}"
-    );
-    fs::write(pipelines.join("datasets/mine.toml"), file).expect("written");
-    project
+    ))
 }
 
 /// A file of the dataset.

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::answers::{Participant, Verdict};
-use super::statistics::{fleiss_kappa, wilson};
+use super::statistics::fleiss_kappa;
+use crate::lib::wilson::wilson;
 use crate::user_study::{Key, Purpose};
 
 /// Number and share of answers in favour of the method `ours`.

@@ -94,20 +94,20 @@ impl Encoder {
 /// encodes them to the output `video`.
 ///
 /// # Errors
-/// Returns an error if ffmpeg fails.
+/// Returns an error if ffmpeg or `draw` fails.
 pub(crate) fn film(
     job: &Job,
     size: (u32, u32),
     rate: u32,
     frames: usize,
-    draw: impl Fn(usize) -> Vec<u8> + Sync,
+    draw: impl Fn(usize) -> Result<Vec<u8>> + Sync,
 ) -> Result<()> {
     let mut encoder = Encoder::create(job.output("video")?, Format::Mp4, size, rate)?;
     // Only as many frames as threads are in memory, because one takes 100 MB at the paper's size.
     let at_once = rayon::current_num_threads();
     for start in (0..frames).step_by(at_once) {
         let end = (start + at_once).min(frames);
-        let drawn: Vec<Vec<u8>> = (start..end).into_par_iter().map(&draw).collect();
+        let drawn = (start..end).into_par_iter().map(&draw).collect::<Result<Vec<Vec<u8>>>>()?;
         if drawn.iter().try_for_each(|frame| encoder.frame(frame)).is_err() {
             break;
         }

@@ -1,8 +1,9 @@
 //! Building: two faces of a corner view, in tiers, with a grid of windows.
 
-use super::math::{Rgb, chance, hash, mix};
+use super::math::{Rgb, mix};
 use super::scene::Scene;
 use super::surface::{Kind, Layer, Part, Surface, Texel};
+use crate::lib::noise::{chance, hash};
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
 

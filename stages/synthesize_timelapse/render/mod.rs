@@ -36,7 +36,6 @@ mod tower;
 mod water;
 
 pub(super) use factors::{Factors, Mode, sample};
-pub(crate) use math::fractal;
 
 use rand::Rng;
 

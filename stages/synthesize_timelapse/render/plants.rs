@@ -1,10 +1,11 @@
 //! Trees: round deciduous crowns and pointed evergreens, each with a left and a right side.
 
 use super::canvas::ASPECT;
-use super::math::{bell, noise, smoothstep};
+use super::math::{bell, smoothstep};
 use super::scene::Scene;
 use super::surface::{Kind, Layer, Part, Surface, Texel};
 use super::terrain::{STREET, shore};
+use crate::lib::noise::noise;
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
 

@@ -2,8 +2,9 @@
 
 use super::canvas::{ASPECT, HORIZON};
 use super::light::Light;
-use super::math::{Rgb, add, bell, fractal, mix, scale, smoothstep};
+use super::math::{Rgb, add, bell, mix, scale, smoothstep};
 use super::sun::{self, wrap};
+use crate::lib::noise::fractal;
 
 /// Angle of view of the panorama in degrees.
 const VIEW: f32 = 170.0;

@@ -1,9 +1,10 @@
 //! Mountains, hills, ground and water.
 
 use super::canvas::{ASPECT, HORIZON};
-use super::math::{bell, fractal, noise, smoothstep};
+use super::math::{bell, smoothstep};
 use super::scene::Scene;
 use super::surface::{Kind, Layer, Part, Surface, Texel};
+use crate::lib::noise::{fractal, noise};
 
 const UP: [f32; 3] = [0.0, 1.0, 0.0];
 /// y of the streets at the foot of the near city.

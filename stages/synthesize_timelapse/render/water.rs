@@ -1,13 +1,14 @@
 //! Water: a mirror image of the picture above with fixed ripples, over a dark body colour.
 
 use super::light::Light;
-use super::math::{Rgb, add, mix, mul, noise, scale};
+use super::math::{Rgb, add, mix, mul, scale};
 use super::picture::Picture;
 use super::scene::Scene;
 use super::sky::Sky;
 use super::surface::{Layer, Part};
 use super::tables::Tables;
 use super::terrain::{STREET, far_shore};
+use crate::lib::noise::noise;
 
 /// Number of rows of the scene per row of water. The view is from above, so reflections are short.
 const STRETCH: f32 = 2.3;
