@@ -4,12 +4,13 @@ use std::path::Path;
 
 use anyhow::Result;
 use arrow::array::{Array, ArrayRef, AsArray};
-use arrow::datatypes::{DataType, Float32Type, Float64Type};
+use arrow::compute::cast;
+use arrow::datatypes::{DataType, Float64Type};
 use arrow::record_batch::RecordBatch;
 use arrow::util::display::array_value_to_string;
 use callsheet_worker::error::suggest;
-use callsheet_worker::table::read_columns;
 use callsheet_worker::user_error;
+use toml::Value;
 
 use super::block::Block;
 
@@ -19,34 +20,31 @@ const DIGITS: usize = 3;
 /// Sign of a value that does not exist.
 const NONE: &str = "-";
 
-/// Text of a table on the page.
+/// Lines of a table with the rows of a file.
 ///
 /// # Errors
-/// Returns an error if the file cannot be read, or lacks a column.
-pub(super) fn table(block: &Block, path: &Path) -> Result<String> {
-    let rows = read_columns(path, &[])?;
+/// Returns an error if the file lacks a column, or has no row that the table shows.
+pub(super) fn table(block: &Block, rows: &RecordBatch, path: &Path) -> Result<Vec<String>> {
     let mut shown: Vec<usize> = (0..rows.num_rows()).collect();
-    for (name, values) in &block.filters {
-        let column = column(&rows, name, path)?;
-        let texts = texts(column, DIGITS)?;
-        shown.retain(|row| values.contains(&texts[*row]));
+    for (name, wanted) in &block.filters {
+        let found = values(column(rows, name, path)?)?;
+        shown.retain(|row| wanted.contains(&found[*row]));
     }
     if shown.is_empty() {
         return Err(user_error(
-            format!("`{}` has no row that the table shows", path.display()),
+            format!("`{}` has no row that the table in line {} shows", path.display(), block.line),
             "correct `where`, or the file",
         ));
     }
     let mut cells: Vec<Vec<String>> = vec![Vec::new(); shown.len()];
     for name in &block.columns {
-        let column = cells_of(&rows, name, block.digits.get(name).copied().unwrap_or(DIGITS), path)?;
+        let column = cells_of(rows, name, block.digits.get(name).copied().unwrap_or(DIGITS), path)?;
         cells.iter_mut().zip(&shown).for_each(|(line, row)| line.push(column[*row].clone()));
     }
-    let titles = block.columns.iter().map(|name| block.titles.get(name).unwrap_or(name).clone()).collect();
+    let titles = block.columns.iter().map(|name| escaped(block.titles.get(name).unwrap_or(name))).collect();
     let rule = block.columns.iter().map(|_| "---".to_owned()).collect();
     let line = |cells: Vec<String>| format!("| {} |", cells.join(" | "));
-    let lines: Vec<String> = [titles, rule].into_iter().chain(cells).map(line).collect();
-    Ok(block.with(&lines))
+    Ok([titles, rule].into_iter().chain(cells).map(line).collect())
 }
 
 fn column<'a>(rows: &'a RecordBatch, name: &str, path: &Path) -> Result<&'a ArrayRef> {
@@ -59,38 +57,57 @@ fn column<'a>(rows: &'a RecordBatch, name: &str, path: &Path) -> Result<&'a Arra
 
 /// Cells of a column, with the ends of an interval if the file has them.
 fn cells_of(rows: &RecordBatch, name: &str, digits: usize, path: &Path) -> Result<Vec<String>> {
-    let values = texts(column(rows, name, path)?, digits)?;
+    let found = texts(&values(column(rows, name, path)?)?, digits);
     let ends = ["low", "high"].map(|end| rows.column_by_name(&format!("{name}_{end}")));
-    let [Some(low), Some(high)] = ends else { return Ok(values) };
-    let (low, high) = (texts(low, digits)?, texts(high, digits)?);
+    let [Some(low), Some(high)] = ends else { return Ok(found) };
+    let (low, high) = (texts(&values(low)?, digits), texts(&values(high)?, digits));
     let cell = |((value, low), high): ((String, String), String)| {
-        if low == NONE || value == NONE { value } else { format!("{value} ({low} to {high})") }
+        if [&value, &low, &high].contains(&&NONE.to_owned()) {
+            value
+        } else {
+            format!("{value} ({low} to {high})")
+        }
     };
-    Ok(values.into_iter().zip(low).zip(high).map(cell).collect())
+    Ok(found.into_iter().zip(low).zip(high).map(cell).collect())
 }
 
-/// Values as texts.
-fn texts(column: &ArrayRef, digits: usize) -> Result<Vec<String>> {
-    let number = |value: Option<f64>| match value {
-        Some(value) if value.is_finite() => format!("{value:.digits$}"),
-        _ => NONE.to_owned(),
+/// Values of a column. NaN stands for a value that does not exist.
+fn values(column: &ArrayRef) -> Result<Vec<Value>> {
+    let missing = Value::Float(f64::NAN);
+    let value = |row: usize| -> Result<Value> {
+        Ok(match column.data_type() {
+            _ if column.is_null(row) => missing.clone(),
+            DataType::Boolean => Value::Boolean(column.as_boolean().value(row)),
+            kind if kind.is_floating() => Value::Float(
+                cast(&column.slice(row, 1), &DataType::Float64)?.as_primitive::<Float64Type>().value(0),
+            ),
+            kind if kind.is_integer() => {
+                let text = array_value_to_string(column, row)?;
+                text.parse().map_or_else(|_| Value::String(text), Value::Integer)
+            }
+            _ => Value::String(array_value_to_string(column, row)?),
+        })
     };
-    let text = |row: usize| match column.is_null(row) {
-        true => Ok(NONE.to_owned()),
-        // A bar would end the cell, a line break the row.
-        false => Ok(array_value_to_string(column, row)?.replace('|', "\\|").replace('\n', " ")),
-    };
-    match column.data_type() {
-        DataType::Float64 => Ok(column.as_primitive::<Float64Type>().iter().map(number).collect()),
-        DataType::Float32 => Ok(column
-            .as_primitive::<Float32Type>()
-            .iter()
-            .map(|value| number(value.map(f64::from)))
-            .collect()),
-        DataType::Boolean => {
-            let yes = |value: Option<bool>| value.map_or(NONE, |value| if value { "yes" } else { "no" });
-            Ok(column.as_boolean().iter().map(|value| yes(value).to_owned()).collect())
+    (0..column.len()).map(value).collect()
+}
+
+fn texts(values: &[Value], digits: usize) -> Vec<String> {
+    let text = |value: &Value| match value {
+        Value::Float(value) if value.is_nan() => NONE.to_owned(),
+        Value::Float(value) if value.is_infinite() => if *value > 0.0 { "∞" } else { "-∞" }.to_owned(),
+        Value::Float(value) => {
+            let text = format!("{value:.digits$}");
+            // Rounded to zero.
+            if text.trim_matches(['-', '0', '.']).is_empty() { text.replace('-', "") } else { text }
         }
-        _ => (0..column.len()).map(text).collect(),
-    }
+        Value::Boolean(value) => if *value { "yes" } else { "no" }.to_owned(),
+        Value::String(text) => escaped(text),
+        other => other.to_string(),
+    };
+    values.iter().map(text).collect()
+}
+
+/// Text in a cell. A bar would end the cell, a line break the row.
+fn escaped(text: &str) -> String {
+    text.replace('|', "\\|").replace(['\r', '\n'], " ")
 }

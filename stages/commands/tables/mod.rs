@@ -2,33 +2,40 @@
 
 mod block;
 mod markdown;
+mod page;
 #[cfg(test)]
 mod tests;
 
-use std::fs;
+use std::collections::BTreeMap;
+use std::fs::{self, Permissions};
+use std::io::Write;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
+use arrow::record_batch::RecordBatch;
 use callsheet_worker::print::print_text;
-use callsheet_worker::table::{TableWriter, read_columns};
+use callsheet_worker::table::{TableWriter, footer, part_files, read_columns};
 use callsheet_worker::user_error;
 use clap::Args;
+use tempfile::{Builder, NamedTempFile};
 
 use super::exit::FOUND;
 use super::project::data_folder;
-use block::{Block, Part, parts};
+use block::Block;
+use page::{Part, parts};
 
 /// Write the tables of a Markdown page from Parquet files
 ///
-/// A page marks a table with an HTML comment, which readers of the page do not see. The lines up to
+/// A page marks a table with an HTML comment, which readers of the page do not see. The rows up to
 /// `<!-- end of table -->` are replaced:
 ///
 ///   <!-- table
-///   file = "evidence/methods.parquet"     # next to the page
+///   file = "evidence/methods.parquet"     # below the folder of the page
 ///   from = "synthesis/mine/demo/compare_methods/methods.parquet"  # result in data/out, for --update
-///   columns = ["method", "psnr"]          # as in the file; if there are `psnr_low` and `psnr_high`, they
-///                                         # are shown as an interval
-///   where.training = ["fine-tuned"]       # rows with these values
+///   columns = ["method", "psnr"]          # if the file has `psnr_low` and `psnr_high`, they are shown
+///                                         # as an interval
+///   where.training = ["fine-tuned"]       # rows with one of these values
 ///   titles.psnr = "PSNR (dB)"
 ///   digits.psnr = 2                       # after the decimal point [default: 3]
 ///   -->
@@ -52,62 +59,104 @@ pub(super) struct Tables {
     check: bool,
 }
 
+/// Rows of a file.
+struct Rows {
+    /// Result that they are read from, and that the file will be a copy of.
+    result: Option<PathBuf>,
+    rows: RecordBatch,
+}
+
 impl Tables {
     /// # Errors
     /// Returns an error if the page or a file cannot be read or written, or the description of a table is
-    /// invalid.
+    /// invalid. Nothing is written then.
     pub(super) fn execute(&self) -> Result<u8> {
-        let page = self.page.display();
-        let text = fs::read_to_string(&self.page).with_context(|| format!("cannot read `{page}`"))?;
-        let folder = self.page.parent().unwrap_or(Path::new(""));
-        let mut written = String::with_capacity(text.len());
-        let mut tables = 0;
-        for part in parts(&text, &self.page)? {
+        let shown = self.page.display();
+        // A link stays a link.
+        let page = fs::canonicalize(&self.page).with_context(|| format!("cannot read `{shown}`"))?;
+        let text = fs::read_to_string(&page).with_context(|| format!("cannot read `{shown}`"))?;
+        let folder = page.parent().unwrap_or(Path::new("/")).to_owned();
+        let parts = parts(&text, &self.page)?;
+        let mut files: BTreeMap<PathBuf, Rows> = BTreeMap::new();
+        let (mut written, mut tables) = (String::with_capacity(text.len()), 0);
+        for part in &parts {
             match part {
                 Part::Text(text) => written.push_str(text),
-                Part::Table(block) => {
-                    if self.update {
-                        update(&block, folder)?;
+                Part::Table(block, end) => {
+                    let file = folder.join(&block.file);
+                    let result = self.result(block)?;
+                    if files.get(&file).is_some_and(|rows| rows.result != result) {
+                        return Err(user_error(
+                            format!(
+                                "two tables of `{shown}` have the file `{}`, but another `from`",
+                                block.file
+                            ),
+                            "give each result a file of its own",
+                        ));
                     }
-                    let table = markdown::table(&block, &folder.join(&block.file))
-                        .with_context(|| format!("line {} of `{page}`", block.line))?;
-                    written.push_str(&table);
+                    let path = result.as_ref().unwrap_or(&file).clone();
+                    let rows = read_columns(&path, &[])?;
+                    let lines = markdown::table(block, &rows, &path)?;
+                    lines.into_iter().for_each(|line| written.push_str(&format!("{end}{line}")));
+                    written.push_str(&format!("{end}{end}"));
+                    files.insert(file, Rows { result, rows });
                     tables += 1;
                 }
             }
         }
-        if self.check && written != text {
-            print_text(&format!("`{page}` differs from its files: run `callsheet tables {page}`"));
-            return Ok(FOUND);
+        if self.check {
+            let same = written == text;
+            print_text(&if same {
+                format!("`{shown}` shows what its files contain, tables: {tables}")
+            } else {
+                format!("`{shown}` differs from its files: run `callsheet tables {shown}`")
+            });
+            return Ok(if same { 0 } else { FOUND });
         }
-        if written != text {
-            // A page that is cut off by an interruption would lose its text.
-            let draft = self.page.with_extension("md.new");
-            fs::write(&draft, &written).with_context(|| format!("cannot write `{}`", draft.display()))?;
-            fs::rename(&draft, &self.page).with_context(|| format!("cannot replace `{page}`"))?;
-        }
-        let state = if written == text { "is up to date" } else { "is written" };
-        print_text(&format!("`{page}` {state}: {tables} tables"));
+        files.iter().try_for_each(|(file, rows)| rows.copy_to(file))?;
+        replace(&page, |draft| Ok(draft.write_all(written.as_bytes())?))?;
+        print_text(&format!("`{shown}` is up to date, tables: {tables}"));
         Ok(0)
+    }
+
+    /// Result that replaces the file of a table.
+    fn result(&self, block: &Block) -> Result<Option<PathBuf>> {
+        let Some(from) = block.from.as_ref().filter(|_| self.update) else { return Ok(None) };
+        let result = data_folder()?.join("out").join(from);
+        if result.exists() {
+            return Ok(Some(result));
+        }
+        Err(user_error(
+            format!("there is no result `{}`", result.display()),
+            "run the pipeline first, or correct `from`: PIPELINE/DATASET/PROFILE/STAGE/FILE",
+        ))
     }
 }
 
-/// Replaces the file of a table with the latest result.
-fn update(block: &Block, folder: &Path) -> Result<()> {
-    let Some(from) = &block.from else { return Ok(()) };
-    let result = data_folder()?.join("out").join(from);
-    if !result.exists() {
-        return Err(user_error(
-            format!("there is no result `{}`", result.display()),
-            "run the pipeline first, or correct `from`: PIPELINE/DATASET/PROFILE/STAGE/FILE",
-        ));
+impl Rows {
+    /// Writes the rows of a result to a file, with the footer that describes their origin.
+    fn copy_to(&self, file: &Path) -> Result<()> {
+        let Some(result) = &self.result else { return Ok(()) };
+        if let Some(parent) = file.parent() {
+            fs::create_dir_all(parent).with_context(|| format!("cannot create `{}`", parent.display()))?;
+        }
+        let origin = footer(&part_files(result)?[0])?;
+        replace(file, |draft| {
+            let mut table = TableWriter::create(draft.path(), self.rows.schema().as_ref().clone(), &origin)?;
+            table.write(&self.rows)?;
+            Ok(table.finish()?)
+        })
     }
-    let rows = read_columns(&result, &[])?;
-    let file = folder.join(&block.file);
-    if let Some(parent) = file.parent() {
-        fs::create_dir_all(parent).with_context(|| format!("cannot create `{}`", parent.display()))?;
-    }
-    let mut table = TableWriter::create(&file, rows.schema().as_ref().clone(), &Default::default())?;
-    table.write(&rows)?;
-    Ok(table.finish()?)
+}
+
+/// Replaces a file at once, so that an interruption or a full disk leaves the old one. Its permissions stay.
+fn replace(file: &Path, write: impl FnOnce(&mut NamedTempFile) -> Result<()>) -> Result<()> {
+    let failed = || format!("cannot write `{}`", file.display());
+    // A new file gets the usual permissions, without those that `umask` removes.
+    let permissions = fs::metadata(file).map_or(Permissions::from_mode(0o666), |old| old.permissions());
+    let folder = file.parent().unwrap_or(Path::new("."));
+    let mut draft = Builder::new().permissions(permissions).tempfile_in(folder).with_context(failed)?;
+    write(&mut draft).with_context(failed)?;
+    draft.persist(file).map_err(|error| error.error).with_context(failed)?;
+    Ok(())
 }
