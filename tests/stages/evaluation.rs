@@ -90,6 +90,7 @@ fn baselines_with_missing_or_mismatched_inputs_are_refused() {
         }
         for name in [
             "ablation",
+            "contributions",
             "generalization",
             "datasets/space_needle",
             "profiles/test",
