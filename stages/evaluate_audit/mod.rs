@@ -3,15 +3,15 @@
 mod count;
 mod planting;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::Result;
 use arrow::record_batch::RecordBatch;
 use callsheet_worker::Job;
 
-use crate::lib::columns::{batch, bools, float64s, int64s, strings};
-use count::Counts;
-use planting::Planting;
+use crate::lib::columns::{batch, bools, float64s, int32s, int64s, strings};
+use count::{Counts, is_found};
+use planting::{Fault, Planting};
 
 /// Name of the rows of all videos together.
 const ALL: &str = "all videos";
@@ -19,44 +19,47 @@ const ALL: &str = "all videos";
 /// Runs the stage.
 ///
 /// # Errors
-/// Returns an error if a table cannot be read, or the inputs do not have equally many tables.
+/// Returns an error if a table cannot be read, or the inputs are not those of the same plantings.
 pub(crate) fn run(job: &Job) -> Result<()> {
     let plantings = planting::read(job)?;
     if plantings.is_empty() {
         job.info("no faults are wired: the faults of the footage are not known, so nothing is measured");
     }
-    let mut videos: Vec<&str> = plantings.iter().map(|planting| planting.video.as_str()).collect();
-    videos.dedup();
-    let of = |video: &str| plantings.iter().filter(|planting| planting.video == video).collect::<Vec<_>>();
-    let mut counts: Vec<Counts> = videos.iter().flat_map(|video| count::of(video, &of(video))).collect();
+    let mut videos: BTreeMap<&str, Vec<&Planting>> = BTreeMap::new();
+    for planting in &plantings {
+        videos.entry(&planting.video).or_default().push(planting);
+    }
+    let mut counts: Vec<Counts> =
+        videos.iter().flat_map(|(video, plantings)| count::of(video, plantings)).collect();
     if videos.len() > 1 {
         counts.extend(count::of(ALL, &plantings.iter().collect::<Vec<_>>()));
     }
     write(job, "audit", count::rows(&counts)?)?;
-    write(job, "faults_found", found(&plantings)?)
+    write(job, "faults_found", faults_found(&plantings)?)
 }
 
 /// Rows of the table of faults.
-fn found(plantings: &[Planting]) -> Result<RecordBatch> {
-    let faults =
-        || plantings.iter().flat_map(|planting| planting.faults.iter().map(move |fault| (planting, fault)));
-    let none = BTreeSet::new();
-    let findings = |planting: &Planting, frame: &i64| planting.listed.get(frame).unwrap_or(&none).clone();
+fn faults_found(plantings: &[Planting]) -> Result<RecordBatch> {
+    let faults: Vec<(&Planting, &Fault)> = plantings
+        .iter()
+        .flat_map(|planting| planting.faults.iter().map(move |fault| (planting, fault)))
+        .collect();
+    let of_fault = |fault: fn(&Fault) -> i64| faults.iter().map(move |(_, one)| fault(one));
+    let findings = |(planting, fault): &(&Planting, &Fault)| {
+        let found = fault.frames.iter().filter_map(|frame| planting.listed.get(frame)).flatten();
+        found.map(String::as_str).collect::<BTreeSet<&str>>().into_iter().collect::<Vec<_>>().join(", ")
+    };
     batch(vec![
-        ("planting", strings(faults().map(|(planting, _)| &planting.name))),
-        ("frame_index", int64s(faults().map(|(_, (frame, _))| *frame))),
-        ("fault", strings(faults().map(|(_, (_, (fault, _)))| fault))),
-        ("strength", float64s(faults().map(|(_, (_, (_, strength)))| *strength))),
+        ("planting", strings(faults.iter().map(|(planting, _)| &planting.name))),
+        ("first_frame", int64s(of_fault(|fault| fault.frames.first().copied().unwrap_or_default()))),
+        ("frames", int32s(of_fault(|fault| fault.frames.len() as i64).map(|frames| frames as i32))),
+        ("fault", strings(faults.iter().map(|(_, fault)| &fault.kind))),
+        ("strength", float64s(faults.iter().map(|(_, fault)| fault.strength))),
         (
             "found",
-            bools(faults().map(|(planting, (frame, (fault, _)))| findings(planting, frame).contains(fault))),
+            bools(faults.iter().map(|(planting, fault)| is_found(fault, &fault.kind, &planting.listed))),
         ),
-        (
-            "findings",
-            strings(faults().map(|(planting, (frame, _))| {
-                findings(planting, frame).into_iter().collect::<Vec<String>>().join(", ")
-            })),
-        ),
+        ("findings", strings(faults.iter().map(findings))),
     ])
 }
 

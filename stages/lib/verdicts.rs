@@ -1,6 +1,6 @@
 //! Verdicts of curators on frames and images.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use anyhow::Result;
@@ -10,22 +10,30 @@ use callsheet_worker::{Job, user_error};
 
 /// Returns the frames that the stage's verdicts exclude, or the images if images are used as frames.
 ///
+/// # Errors
+/// Returns an error in the cases of [`verdicts`].
+pub(crate) fn excluded(job: &Job, known: &BTreeSet<&str>) -> Result<BTreeSet<String>> {
+    let excluded = verdicts(job, known)?.into_iter().filter(|(_, verdict)| *verdict == Verdict::Exclude);
+    Ok(excluded.map(|(id, _)| id).collect())
+}
+
+/// Returns the verdicts on frames, or on images if images are used as frames.
+///
 /// A verdict on a frame that is not selected causes a warning, because another profile may select fewer
 /// frames. A verdict on an unknown video is an error.
 ///
 /// # Errors
 /// Returns an error if the file is malformed, or names a frame of an unknown video.
-pub(crate) fn excluded(job: &Job, known: &BTreeSet<&str>) -> Result<BTreeSet<String>> {
-    let mut excluded = BTreeSet::new();
+pub(crate) fn verdicts(job: &Job, known: &BTreeSet<&str>) -> Result<BTreeMap<String, Verdict>> {
+    let mut verdicts = BTreeMap::new();
     for path in job.request.inputs.get("curation").iter().flat_map(|files| &files.paths) {
         let lines = read(path)?;
         if let Some(warning) = absent(path, lines.iter().map(|line| line.key.as_str()), known)? {
             job.warn(warning);
         }
-        let lines = lines.into_iter().filter(|line| line.verdict == Verdict::Exclude);
-        excluded.extend(lines.map(|line| line.key));
+        verdicts.extend(lines.into_iter().map(|line| (line.key, line.verdict)));
     }
-    Ok(excluded)
+    Ok(verdicts)
 }
 
 /// Warning about verdicts on frames that are not in the table.

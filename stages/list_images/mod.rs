@@ -1,5 +1,6 @@
 //! List of the images to cut from frames.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -7,6 +8,7 @@ use anyhow::Result;
 use arrow::array::{ArrayRef, ListArray, StringArray};
 use arrow::buffer::OffsetBuffer;
 use arrow::datatypes::{DataType, Field};
+use callsheet_worker::curation::Verdict;
 use callsheet_worker::table::read_columns;
 use callsheet_worker::{Job, user_error};
 use serde::Deserialize;
@@ -16,11 +18,12 @@ use crate::lib::columns::{
 };
 use crate::lib::picture::auto_crops;
 use crate::lib::splits::{choose, drawn};
-use crate::lib::verdicts::excluded;
+use crate::lib::verdicts::verdicts;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Params {
+    exclude: Vec<String>,
     crops: u32,
     window: usize,
     val_fraction: f64,
@@ -54,8 +57,12 @@ pub(crate) fn run(job: &Job) -> Result<()> {
     }
     let path = job.input("frames")?;
     let mut frames = read(path, params.val_fraction)?;
-    let excluded = excluded(job, &frames.iter().map(|frame| frame.id.as_str()).collect())?;
-    frames.retain(|frame| !excluded.contains(&frame.id));
+    let verdicts = verdicts(job, &frames.iter().map(|frame| frame.id.as_str()).collect())?;
+    let faulty = faulty(job, &params.exclude)?;
+    frames.retain(|frame| match verdicts.get(&frame.id) {
+        Some(verdict) => *verdict == Verdict::Include,
+        None => !faulty.contains(&frame.id),
+    });
     let crops = crops(&frames, &params)?;
     for wanted in ["train", "val"] {
         if !frames.iter().any(|frame| frame.split == wanted) {
@@ -74,6 +81,27 @@ pub(crate) fn run(job: &Job) -> Result<()> {
         table.write(&images(rows)?)?;
     }
     Ok(table.finish()?)
+}
+
+/// Frames with one of these findings.
+fn faulty(job: &Job, findings: &[String]) -> Result<BTreeSet<String>> {
+    if findings.is_empty() {
+        return Ok(BTreeSet::new());
+    }
+    let path = job.optional("findings").ok_or_else(|| {
+        user_error(
+            format!("exclude = [{}], but the input `findings` is not wired", findings.join(", ")),
+            "wire it: inputs.findings = \"audit_frames.findings\"",
+        )
+    })?;
+    let rows = read_columns(path, &["frame_id", "finding"])?;
+    let listed = read_strings(&rows, "frame_id")?.into_iter().zip(read_strings(&rows, "finding")?);
+    let faulty: BTreeSet<String> =
+        listed.filter(|(_, finding)| findings.contains(finding)).map(|(id, _)| id).collect();
+    if !faulty.is_empty() {
+        job.info(format!("{} frames are left out because of their findings", faulty.len()));
+    }
+    Ok(faulty)
 }
 
 /// Reads the frames, sorted by video and time.

@@ -62,7 +62,8 @@ pub(crate) fn run(job: &Job) -> Result<()> {
         lambda: params.lambda,
         bootstrap,
     };
-    let neighbours = neighbours(job, params.neighbours, subject("style", &codes.points).findable());
+    let findable = subject("style", &codes.points).findable();
+    let neighbours = neighbours(job, params.neighbours, findable, styles.is_some());
     let pretrained = job.optional("pretrained").map(|path| pretrained(path, job, &codes)).transpose()?;
     let pretrained = pretrained.as_ref().map(|points| ("pre-trained style", points));
     let mut probes = Vec::new();
@@ -127,9 +128,10 @@ fn searched(spaces: &[(&str, Space)], codes: &Codes, sample: &Sample) -> Result<
     Ok(searched)
 }
 
-/// Number of neighbours in retrievals: at most the number of images that can be found, and at least one.
-fn neighbours(job: &Job, wanted: usize, findable: usize) -> usize {
-    if wanted > findable {
+/// Number of neighbours in retrievals: at most the number of images that can be found, and at least one. Warns if
+/// the number is smaller and retrieval is probed.
+fn neighbours(job: &Job, wanted: usize, findable: usize, is_probed: bool) -> usize {
+    if wanted > findable && is_probed {
         job.warn(format!("neighbours is {wanted}, but only {findable} images are of other frames"));
     }
     wanted.min(findable).max(1)

@@ -39,12 +39,12 @@ pub(crate) fn run(job: &Job) -> Result<()> {
     let width = (params.height * 23 / 3).next_multiple_of(2);
     let factors: Vec<(&Mode, Factors)> = (0..params.frames as u64).map(|i| sample(params.seed, i)).collect();
     let renderer = Renderer::new(params.scene_seed, width, params.height);
-    let faults = Faults::plant(params.frames, params.faults, params.seed.cast_signed());
+    let faults = Faults::plant("", params.frames, params.faults, params.seed.cast_signed());
     let draw = |frame: usize| {
         let shown = faults.source(frame);
         let pixels = renderer.frame(params.seed, shown as u64, &factors[shown].1);
-        let picture =
-            RgbImage::from_raw(width, params.height, pixels).context("a picture of another size")?;
+        let picture = RgbImage::from_raw(width, params.height, pixels)
+            .context("the rendered picture has another size than the video")?;
         Ok(faults.apply(frame, picture).into_raw())
     };
     film(job, (width, params.height), params.rate, params.frames, draw)?;

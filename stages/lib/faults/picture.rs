@@ -30,7 +30,7 @@ pub(super) fn clipped(mut picture: RgbImage, factor: f64) -> RgbImage {
     picture
 }
 
-/// Picture of which an object before the camera covers about `share`, in the full height.
+/// Picture of which an object in front of the camera covers about `share`, in the full height.
 pub(super) fn covered(mut picture: RgbImage, share: f64, mut rng: ChaCha8Rng) -> RgbImage {
     let (width, height) = picture.dimensions();
     let covered = ((share * f64::from(width)).round() as u32).clamp(1, width);
