@@ -10,7 +10,7 @@ use serde::Deserialize;
 use crate::compare_methods::bootstrap::{Group, interval};
 use crate::compare_methods::name;
 use crate::lib::columns::{
-    Column, batch, float64s, int32s, read_float64s, read_int32s, read_strings, schema_of, strings,
+    Column, float64s, int32s, read_float64s, read_int32s, read_strings, strings, write_table,
 };
 
 #[derive(Deserialize)]
@@ -68,9 +68,7 @@ pub(crate) fn run(job: &Job) -> Result<()> {
     for (n, column) in ["distance_name", "distance_weights"].into_iter().enumerate() {
         columns.push((column, strings(all.iter().map(|one| &one.distance[n]))));
     }
-    let mut table = job.table("diversity", schema_of(&columns))?;
-    table.write(&batch(columns)?)?;
-    Ok(table.finish()?)
+    write_table(job, "diversity", columns)
 }
 
 impl Measured {

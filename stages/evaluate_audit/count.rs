@@ -3,11 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
-use anyhow::Result;
-use arrow::record_batch::RecordBatch;
-
 use super::planting::{Fault, Listed, Planting};
-use crate::lib::columns::{batch, float64s, int32s, strings};
+use crate::lib::columns::{Column, float64s, int32s, strings};
 use crate::lib::faults::names;
 use crate::lib::wilson::wilson;
 
@@ -80,11 +77,8 @@ fn sequences(listed: &Listed, finding: &str, may: impl Fn(&i64) -> bool) -> Vec<
     frames.chunk_by(|a, b| a + 1 == *b).map(<[i64]>::to_vec).collect()
 }
 
-/// Rows of the table.
-///
-/// # Errors
-/// Returns an error if the columns do not form a batch.
-pub(super) fn rows(counts: &[Counts]) -> Result<RecordBatch> {
+/// Columns of the table.
+pub(super) fn columns(counts: &[Counts]) -> Vec<Column> {
     let count = |of: fn(&Counts) -> usize| int32s(counts.iter().map(|counts| of(counts) as i32));
     let share = |part: fn(&Counts) -> usize, all: fn(&Counts) -> usize| {
         let ends = |counts: &Counts| wilson(part(counts) as f64, all(counts));
@@ -96,7 +90,7 @@ pub(super) fn rows(counts: &[Counts]) -> Result<RecordBatch> {
     };
     let [recall, recall_low, recall_high] = share(|counts| counts.found, |counts| counts.planted);
     let [precision, precision_low, precision_high] = share(|counts| counts.faulty, |counts| counts.listed);
-    batch(vec![
+    vec![
         ("video", strings(counts.iter().map(|counts| &counts.video))),
         ("finding", strings(counts.iter().map(|counts| counts.finding))),
         ("frames", count(|counts| counts.frames)),
@@ -111,7 +105,7 @@ pub(super) fn rows(counts: &[Counts]) -> Result<RecordBatch> {
         ("precision_low", precision_low),
         ("precision_high", precision_high),
         ("listed_before", count(|counts| counts.listed_before)),
-    ])
+    ]
 }
 
 #[cfg(test)]

@@ -6,10 +6,9 @@ mod planting;
 use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::Result;
-use arrow::record_batch::RecordBatch;
 use callsheet_worker::Job;
 
-use crate::lib::columns::{batch, bools, float64s, int32s, int64s, strings};
+use crate::lib::columns::{Column, bools, float64s, int32s, int64s, strings, write_table};
 use count::{Counts, is_found};
 use planting::{Fault, Planting};
 
@@ -34,12 +33,12 @@ pub(crate) fn run(job: &Job) -> Result<()> {
     if videos.len() > 1 {
         counts.extend(count::of(ALL, &plantings.iter().collect::<Vec<_>>()));
     }
-    write(job, "audit", count::rows(&counts)?)?;
-    write(job, "faults_found", faults_found(&plantings)?)
+    write_table(job, "audit", count::columns(&counts))?;
+    write_table(job, "faults_found", faults_found(&plantings))
 }
 
-/// Rows of the table of faults.
-fn faults_found(plantings: &[Planting]) -> Result<RecordBatch> {
+/// Columns of the table of faults.
+fn faults_found(plantings: &[Planting]) -> Vec<Column> {
     let faults: Vec<(&Planting, &Fault)> = plantings
         .iter()
         .flat_map(|planting| planting.faults.iter().map(move |fault| (planting, fault)))
@@ -49,7 +48,7 @@ fn faults_found(plantings: &[Planting]) -> Result<RecordBatch> {
         let found = fault.frames.iter().filter_map(|frame| planting.listed.get(frame)).flatten();
         found.map(String::as_str).collect::<BTreeSet<&str>>().into_iter().collect::<Vec<_>>().join(", ")
     };
-    batch(vec![
+    vec![
         ("planting", strings(faults.iter().map(|(planting, _)| &planting.name))),
         ("first_frame", int64s(of_fault(|fault| fault.frames.first().copied().unwrap_or_default()))),
         ("frames", int32s(of_fault(|fault| fault.frames.len() as i64).map(|frames| frames as i32))),
@@ -60,11 +59,5 @@ fn faults_found(plantings: &[Planting]) -> Result<RecordBatch> {
             bools(faults.iter().map(|(planting, fault)| is_found(fault, &fault.kind, &planting.listed))),
         ),
         ("findings", strings(faults.iter().map(findings))),
-    ])
-}
-
-fn write(job: &Job, output: &str, rows: RecordBatch) -> Result<()> {
-    let mut table = job.table(output, rows.schema().as_ref().clone())?;
-    table.write(&rows)?;
-    Ok(table.finish()?)
+    ]
 }

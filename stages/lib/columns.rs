@@ -9,6 +9,7 @@ use arrow::array::{
 };
 use arrow::datatypes::{DataType, Field, Float32Type, Float64Type, Int32Type, Int64Type, Schema};
 use arrow::record_batch::RecordBatch;
+use callsheet_worker::Job;
 use callsheet_worker::table::{image_type, vector_type};
 
 /// A column under construction, with its name.
@@ -86,6 +87,17 @@ pub(crate) fn vector(length: usize) -> DataType {
 /// Returns an error if the columns have different lengths.
 pub(crate) fn batch(columns: Vec<Column>) -> Result<RecordBatch> {
     Ok(RecordBatch::try_from_iter_with_nullable(columns.into_iter().map(|(n, c)| (n, c, false)))?)
+}
+
+/// Writes an output of a stage that consists of these columns.
+///
+/// # Errors
+/// Returns an error if stage.toml declares no such output, the columns have different lengths, or the file
+/// cannot be written.
+pub(crate) fn write_table(job: &Job, output: &str, columns: Vec<Column>) -> Result<()> {
+    let mut table = job.table(output, schema_of(&columns))?;
+    table.write(&batch(columns)?)?;
+    Ok(table.finish()?)
 }
 
 fn column<'a>(batch: &'a RecordBatch, name: &str) -> Result<&'a ArrayRef> {

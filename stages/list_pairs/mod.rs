@@ -3,11 +3,10 @@
 use std::path::Path;
 
 use anyhow::Result;
-use arrow::datatypes::DataType;
 use callsheet_worker::{Job, user_error};
 use serde::Deserialize;
 
-use crate::lib::columns::{batch, bools, schema, strings};
+use crate::lib::columns::{bools, strings, write_table};
 use crate::lib::names::{is_hidden, warn_of_hidden};
 use crate::lib::splits::{check_both, choose, drawn, is_unpaired, of_folder};
 use crate::lib::verdicts::excluded;
@@ -45,22 +44,16 @@ pub(crate) fn run(job: &Job) -> Result<()> {
         "train" => chosen.contains(name.as_str()),
         split => split == "val",
     };
-    let mut table = job.table(
+    write_table(
+        job,
         "images",
-        schema(&[
-            ("image_id", DataType::Utf8),
-            ("file", DataType::Utf8),
-            ("split", DataType::Utf8),
-            ("for_style", DataType::Boolean),
-        ]),
-    )?;
-    table.write(&batch(vec![
-        ("image_id", strings(&names)),
-        ("file", strings(&names)),
-        ("split", strings(&splits)),
-        ("for_style", bools(names.iter().zip(&splits).map(for_style))),
-    ])?)?;
-    Ok(table.finish()?)
+        vec![
+            ("image_id", strings(&names)),
+            ("file", strings(&names)),
+            ("split", strings(&splits)),
+            ("for_style", bools(names.iter().zip(&splits).map(for_style))),
+        ],
+    )
 }
 
 /// Returns the split of each file.

@@ -12,13 +12,12 @@ mod tests;
 use std::path::Path;
 
 use anyhow::Result;
-use arrow::datatypes::DataType;
 use image::RgbImage;
 use serde::Deserialize;
 
 use crate::lib::codes::factors::{self, FACTORS, Style};
 use crate::lib::codes::{Codes, Points};
-use crate::lib::columns::{batch, float64s, int32s, schema, strings};
+use crate::lib::columns::{float64s, int32s, strings, write_table};
 use callsheet_worker::{Job, user_error};
 use probes::{Probe, Subject};
 use sample::Sample;
@@ -62,8 +61,9 @@ pub(crate) fn run(job: &Job) -> Result<()> {
         lambda: params.lambda,
         bootstrap,
     };
-    let findable = subject("style", &codes.points).findable();
-    let neighbours = neighbours(job, params.neighbours, findable, styles.is_some());
+    // Without styles, no retrieval is probed.
+    let findable = styles.as_ref().map(|_| subject("style", &codes.points).findable());
+    let neighbours = findable.map_or(params.neighbours, |found| neighbours(job, params.neighbours, found));
     let pretrained = job.optional("pretrained").map(|path| pretrained(path, job, &codes)).transpose()?;
     let pretrained = pretrained.as_ref().map(|points| ("pre-trained style", points));
     let mut probes = Vec::new();
@@ -128,10 +128,9 @@ fn searched(spaces: &[(&str, Space)], codes: &Codes, sample: &Sample) -> Result<
     Ok(searched)
 }
 
-/// Number of neighbours in retrievals: at most the number of images that can be found, and at least one. Warns if
-/// the number is smaller and retrieval is probed.
-fn neighbours(job: &Job, wanted: usize, findable: usize, is_probed: bool) -> usize {
-    if wanted > findable && is_probed {
+/// Number of neighbours in retrievals: at most the number of images that can be found, and at least one.
+fn neighbours(job: &Job, wanted: usize, findable: usize) -> usize {
+    if wanted > findable {
         job.warn(format!("neighbours is {wanted}, but only {findable} images are of other frames"));
     }
     wanted.min(findable).max(1)
@@ -167,34 +166,21 @@ fn mean_colour(picture: &RgbImage) -> [f64; 3] {
 }
 
 fn write(job: &Job, probes: &[Probe]) -> Result<()> {
-    let mut table = job.table(
+    write_table(
+        job,
         "probes",
-        schema(&[
-            ("code", DataType::Utf8),
-            ("probe", DataType::Utf8),
-            ("target", DataType::Utf8),
-            ("measure", DataType::Utf8),
-            ("evaluated_on", DataType::Utf8),
-            ("value", DataType::Float64),
-            ("value_low", DataType::Float64),
-            ("value_high", DataType::Float64),
-            ("chance", DataType::Float64),
-            ("images", DataType::Int32),
-            ("frames", DataType::Int32),
-        ]),
-    )?;
-    table.write(&batch(vec![
-        ("code", strings(probes.iter().map(|probe| probe.code))),
-        ("probe", strings(probes.iter().map(|probe| probe.probe))),
-        ("target", strings(probes.iter().map(|probe| probe.target))),
-        ("measure", strings(probes.iter().map(|probe| &probe.measure))),
-        ("evaluated_on", strings(probes.iter().map(|probe| probe.evaluated_on))),
-        ("value", float64s(probes.iter().map(|probe| probe.figure[0]))),
-        ("value_low", float64s(probes.iter().map(|probe| probe.figure[1]))),
-        ("value_high", float64s(probes.iter().map(|probe| probe.figure[2]))),
-        ("chance", float64s(probes.iter().map(|probe| probe.chance))),
-        ("images", int32s(probes.iter().map(|probe| probe.images as i32))),
-        ("frames", int32s(probes.iter().map(|probe| probe.frames as i32))),
-    ])?)?;
-    Ok(table.finish()?)
+        vec![
+            ("code", strings(probes.iter().map(|probe| probe.code))),
+            ("probe", strings(probes.iter().map(|probe| probe.probe))),
+            ("target", strings(probes.iter().map(|probe| probe.target))),
+            ("measure", strings(probes.iter().map(|probe| &probe.measure))),
+            ("evaluated_on", strings(probes.iter().map(|probe| probe.evaluated_on))),
+            ("value", float64s(probes.iter().map(|probe| probe.figure[0]))),
+            ("value_low", float64s(probes.iter().map(|probe| probe.figure[1]))),
+            ("value_high", float64s(probes.iter().map(|probe| probe.figure[2]))),
+            ("chance", float64s(probes.iter().map(|probe| probe.chance))),
+            ("images", int32s(probes.iter().map(|probe| probe.images as i32))),
+            ("frames", int32s(probes.iter().map(|probe| probe.frames as i32))),
+        ],
+    )
 }

@@ -7,7 +7,7 @@ use anyhow::Result;
 use callsheet_worker::table::read_columns;
 use callsheet_worker::{Job, user_error};
 
-use crate::lib::codes::{Codes, Points};
+use crate::lib::codes::{Codes, Points, smallest};
 use crate::lib::columns::{read_strings, read_vectors};
 use crate::lib::data::Images;
 use crate::lib::nn::vgg::CHANNELS;
@@ -50,15 +50,8 @@ impl Space {
             Distances::Style(kernel) => kernel.row(place).map(|(distance, _)| distance).collect(),
         };
         let others = (0..self.places.len()).filter(|other| may(*other));
-        let mut others: Vec<(f64, usize)> =
-            others.filter_map(|other| Some((distances[self.places[other]?], other))).collect();
-        let order = |a: &(f64, usize), b: &(f64, usize)| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1));
-        if count < others.len() {
-            others.select_nth_unstable_by(count, order);
-            others.truncate(count);
-        }
-        others.sort_unstable_by(order);
-        others.into_iter().map(|(_, other)| other).collect()
+        let others = others.filter_map(|other| Some((other, distances[self.places[other]?])));
+        smallest(others.collect(), count).into_iter().map(|(other, _)| other).collect()
     }
 }
 

@@ -12,7 +12,7 @@ use rand::seq::IndexedRandom;
 use serde::Deserialize;
 
 use crate::lib::columns::{
-    batch, float64s, int32s, int64s, read_float64s, read_int32s, read_strings, schema, strings,
+    batch, float64s, int32s, int64s, read_float64s, read_int32s, read_strings, schema, strings, write_table,
 };
 use crate::lib::random::stream;
 
@@ -126,22 +126,16 @@ impl Usage {
         job.metric("negatives/images", 0, negatives().filter(|count| *count > 0).count() as f64);
         let most = negatives().max().unwrap_or_default();
         job.metric("negatives/largest_share", 0, most as f64 / total.max(1) as f64);
-        let mut table = job.table(
+        write_table(
+            job,
             "usage",
-            schema(&[
-                ("image_id", DataType::Utf8),
-                ("cluster", DataType::Int32),
-                ("positives", DataType::Int64),
-                ("negatives", DataType::Int64),
-            ]),
-        )?;
-        table.write(&batch(vec![
-            ("image_id", strings(lists.keys())),
-            ("cluster", int32s(lists.keys().map(|id| clusters.get(id).copied().unwrap_or(-1)))),
-            ("positives", int64s(lists.keys().map(|id| drawn(id)[0]))),
-            ("negatives", int64s(negatives())),
-        ])?)?;
-        Ok(table.finish()?)
+            vec![
+                ("image_id", strings(lists.keys())),
+                ("cluster", int32s(lists.keys().map(|id| clusters.get(id).copied().unwrap_or(-1)))),
+                ("positives", int64s(lists.keys().map(|id| drawn(id)[0]))),
+                ("negatives", int64s(negatives())),
+            ],
+        )
     }
 }
 

@@ -11,7 +11,7 @@ use anyhow::Result;
 use arrow::datatypes::DataType;
 use serde::Deserialize;
 
-use crate::lib::columns::{batch, float64s, int32s, schema, strings};
+use crate::lib::columns::{batch, float64s, int32s, schema, strings, write_table};
 use crate::lib::data::Images;
 use callsheet_worker::{Job, user_error};
 use crops::standardized;
@@ -62,20 +62,15 @@ pub(crate) fn run(job: &Job) -> Result<()> {
         }
         job.progress(done + 1, sizes.len(), "numbers of clusters");
     }
-    let mut table = job.table(
+    write_table(
+        job,
         "scores",
-        schema(&[
-            ("clusters", DataType::Int32),
-            ("inertia", DataType::Float64),
-            ("silhouette", DataType::Float64),
-        ]),
-    )?;
-    table.write(&batch(vec![
-        ("clusters", int32s(scores.iter().map(|(k, ..)| *k as i32))),
-        ("inertia", float64s(scores.iter().map(|(_, inertia, _)| *inertia))),
-        ("silhouette", float64s(scores.iter().map(|(_, _, silhouette)| *silhouette))),
-    ])?)?;
-    Ok(table.finish()?)
+        vec![
+            ("clusters", int32s(scores.iter().map(|(k, ..)| *k as i32))),
+            ("inertia", float64s(scores.iter().map(|(_, inertia, _)| *inertia))),
+            ("silhouette", float64s(scores.iter().map(|(_, _, silhouette)| *silhouette))),
+        ],
+    )
 }
 
 /// Returns the points relative to the other points of their crop.

@@ -3,12 +3,11 @@
 mod render;
 
 use anyhow::{Context as _, Result, ensure};
-use arrow::datatypes::DataType;
 use callsheet_worker::Job;
 use image::RgbImage;
 use serde::Deserialize;
 
-use crate::lib::columns::{batch, float32s, int64s, schema, strings};
+use crate::lib::columns::{float32s, int64s, strings, write_table};
 use crate::lib::faults::Faults;
 use crate::lib::video::film;
 use render::{Factors, Mode, Renderer, sample};
@@ -55,25 +54,16 @@ pub(crate) fn run(job: &Job) -> Result<()> {
 }
 
 fn write_factors(job: &Job, factors: &[&(&Mode, Factors)]) -> Result<()> {
-    let float = DataType::Float32;
-    let mut table = job.table(
+    write_table(
+        job,
         "factors",
-        schema(&[
-            ("frame_index", DataType::Int64),
-            ("time_of_day", float.clone()),
-            ("cloud", float.clone()),
-            ("haze", float.clone()),
-            ("season", float),
-            ("mode", DataType::Utf8),
-        ]),
-    )?;
-    table.write(&batch(vec![
-        ("frame_index", int64s(0..factors.len() as i64)),
-        ("time_of_day", float32s(factors.iter().map(|(_, f)| f.time_of_day))),
-        ("cloud", float32s(factors.iter().map(|(_, f)| f.cloud))),
-        ("haze", float32s(factors.iter().map(|(_, f)| f.haze))),
-        ("season", float32s(factors.iter().map(|(_, f)| f.season))),
-        ("mode", strings(factors.iter().map(|(mode, _)| mode.name))),
-    ])?)?;
-    Ok(table.finish()?)
+        vec![
+            ("frame_index", int64s(0..factors.len() as i64)),
+            ("time_of_day", float32s(factors.iter().map(|(_, f)| f.time_of_day))),
+            ("cloud", float32s(factors.iter().map(|(_, f)| f.cloud))),
+            ("haze", float32s(factors.iter().map(|(_, f)| f.haze))),
+            ("season", float32s(factors.iter().map(|(_, f)| f.season))),
+            ("mode", strings(factors.iter().map(|(mode, _)| mode.name))),
+        ],
+    )
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::{Command, Output};
 
 use crate::flagship::{
-    callsheet, engine, failures, latest, project, project_of, ran, repository, stderr, warnings,
+    callsheet, engine, failures, latest, project, project_with_dataset, ran, repository, stderr, warnings,
 };
 use crate::shared::{finished, share_results};
 use crate::snapshot::assert_output;
@@ -77,31 +77,10 @@ fn methods_are_listed_with_trivial_predictors_intervals_and_the_distance_name() 
 
 #[test]
 fn baselines_with_missing_or_mismatched_inputs_are_refused() {
-    let read = |name: &str| {
-        fs::read_to_string(repository().join(format!("pipelines/{name}.toml")))
-            .expect("a file of the pipeline")
-    };
-    let text = read("parts/baselines");
+    let text = fs::read_to_string(repository().join("pipelines/parts/baselines.toml")).expect("a file");
     let wired = |from: &str, to: &str| {
         assert!(text.contains(from), "{from}");
-        let project = project_of("synthesis", &read("synthesis"));
-        for folder in ["imports", "parts"] {
-            fs::create_dir(project.path().join("pipelines").join(folder)).expect("created");
-        }
-        for name in [
-            "ablation",
-            "contributions",
-            "generalization",
-            "datasets/space_needle",
-            "profiles/test",
-            "imports/video",
-            "parts/common",
-            "parts/encoder",
-            "parts/two_phases",
-        ] {
-            let file = format!("pipelines/{name}.toml");
-            fs::copy(repository().join(&file), project.path().join(&file)).expect("copied");
-        }
+        let project = project_with_dataset("summary = \"Mine\"\n");
         let edited = project.path().join("pipelines/parts/baselines.toml");
         fs::write(edited, text.replacen(from, to, 1)).expect("written");
         share_results(&project);

@@ -7,6 +7,7 @@ mod page;
 mod tests;
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::fs::{self, Permissions};
 use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
@@ -85,7 +86,14 @@ impl Tables {
                 Part::Table(block, end) => {
                     let file = folder.join(&block.file);
                     let result = self.result(block)?;
-                    if files.get(&file).is_some_and(|rows| rows.result != result) {
+                    let path = result.as_ref().unwrap_or(&file).clone();
+                    let found = match files.entry(file) {
+                        Entry::Occupied(found) => found.into_mut(),
+                        Entry::Vacant(none) => {
+                            none.insert(Rows { result: result.clone(), rows: read_columns(&path, &[])? })
+                        }
+                    };
+                    if found.result != result {
                         return Err(user_error(
                             format!(
                                 "two tables of `{shown}` have the file `{}`, but another `from`",
@@ -94,12 +102,9 @@ impl Tables {
                             "give each result a file of its own",
                         ));
                     }
-                    let path = result.as_ref().unwrap_or(&file).clone();
-                    let rows = read_columns(&path, &[])?;
-                    let lines = markdown::table(block, &rows, &path)?;
+                    let lines = markdown::table(block, &found.rows, &path)?;
                     lines.into_iter().for_each(|line| written.push_str(&format!("{end}{line}")));
                     written.push_str(&format!("{end}{end}"));
-                    files.insert(file, Rows { result, rows });
                     tables += 1;
                 }
             }
@@ -127,7 +132,7 @@ impl Tables {
             return Ok(Some(result));
         }
         Err(user_error(
-            format!("there is no result `{}`", result.display()),
+            format!("the result `{}` does not exist", result.display()),
             "run the pipeline first, or correct `from`: PIPELINE/DATASET/PROFILE/STAGE/FILE",
         ))
     }

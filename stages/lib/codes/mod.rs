@@ -17,7 +17,7 @@ use rayon::prelude::*;
 use crate::lib::columns::{read_images, read_int32s, read_strings, read_vectors};
 use crate::lib::data::spread;
 use crate::lib::picture::decode;
-pub(crate) use points::Points;
+pub(crate) use points::{Points, smallest};
 
 /// Number of images that are decoded together.
 const BATCH: usize = 64;

@@ -56,16 +56,24 @@ impl Points {
         let from = self.row(point);
         let squared =
             |other: usize| from.iter().zip(self.row(other)).map(|(a, b)| (a - b) * (a - b)).sum::<f64>();
-        let mut all: Vec<(usize, f64)> =
-            (0..self.len()).filter(|other| may(*other)).map(|other| (other, squared(other))).collect();
-        let order = |a: &(usize, f64), b: &(usize, f64)| a.1.total_cmp(&b.1).then(a.0.cmp(&b.0));
-        if count < all.len() {
-            all.select_nth_unstable_by(count, order);
-            all.truncate(count);
-        }
-        all.sort_unstable_by(order);
-        all.into_iter().map(|(other, squared)| (other, squared.sqrt())).collect()
+        let others = (0..self.len()).filter(|other| may(*other)).map(|other| (other, squared(other)));
+        smallest(others.collect(), count)
+            .into_iter()
+            .map(|(other, squared)| (other, squared.sqrt()))
+            .collect()
     }
+}
+
+/// Returns the `count` pairs with the smallest distances, the smallest first. Pairs of equal distance are in the
+/// order of their first number.
+pub(crate) fn smallest(mut all: Vec<(usize, f64)>, count: usize) -> Vec<(usize, f64)> {
+    let order = |a: &(usize, f64), b: &(usize, f64)| a.1.total_cmp(&b.1).then(a.0.cmp(&b.0));
+    if count < all.len() {
+        all.select_nth_unstable_by(count, order);
+        all.truncate(count);
+    }
+    all.sort_unstable_by(order);
+    all
 }
 
 #[cfg(test)]

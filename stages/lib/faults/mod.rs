@@ -5,13 +5,12 @@ mod picture;
 use std::collections::BTreeMap;
 
 use anyhow::Result;
-use arrow::datatypes::DataType;
 use callsheet_worker::Job;
 use image::RgbImage;
 use rand::Rng as _;
 use rand::seq::SliceRandom as _;
 
-use crate::lib::columns::{batch, float64s, int64s, schema, strings};
+use crate::lib::columns::{float64s, int64s, strings, write_table};
 use crate::lib::random::stream;
 
 /// Kind of a fault. Its name is that of the finding of audit_frames that should list it.
@@ -48,8 +47,6 @@ struct Fault {
     strength: f64,
     /// Frame at which the fault begins.
     first: usize,
-    /// Frame whose picture is shown.
-    source: usize,
 }
 
 /// Faulty frames of a video.
@@ -78,22 +75,21 @@ impl Faults {
             let (first, end) = (frames * n / count + 1, frames * (n + 1) / count - 1);
             let length = if kind == Kind::Frozen { strength as usize } else { 1 };
             let start = rng.random_range(first..=(end - length).max(first));
-            for frame in start..start + length {
-                let source = if kind == Kind::Frozen { start - 1 } else { frame };
-                by_frame.insert(frame, Fault { kind, strength, first: start, source });
-            }
+            by_frame
+                .extend((start..start + length).map(|frame| (frame, Fault { kind, strength, first: start })));
         }
         Self { name: name.to_owned(), seed, by_frame }
     }
 
-    /// Returns true if there is no faulty frame.
+    /// Returns true if no frame is faulty.
     pub(crate) fn is_empty(&self) -> bool {
         self.by_frame.is_empty()
     }
 
     /// Frame whose picture `frame` shows: an earlier one while the video is frozen.
     pub(crate) fn source(&self, frame: usize) -> usize {
-        self.by_frame.get(&frame).map_or(frame, |fault| fault.source)
+        let frozen = self.by_frame.get(&frame).filter(|fault| fault.kind == Kind::Frozen);
+        frozen.map_or(frame, |fault| fault.first - 1)
     }
 
     /// Changes the picture of a frame as its fault does.
@@ -114,23 +110,14 @@ impl Faults {
     /// # Errors
     /// Returns an error if the table cannot be written.
     pub(crate) fn write(&self, job: &Job) -> Result<()> {
-        let mut table = job.table(
-            "faults",
-            schema(&[
-                ("frame_index", DataType::Int64),
-                ("first_frame", DataType::Int64),
-                ("fault", DataType::Utf8),
-                ("strength", DataType::Float64),
-            ]),
-        )?;
         let faults = || self.by_frame.values();
-        table.write(&batch(vec![
+        let columns = vec![
             ("frame_index", int64s(self.by_frame.keys().map(|frame| *frame as i64))),
             ("first_frame", int64s(faults().map(|fault| fault.first as i64))),
             ("fault", strings(faults().map(|fault| name(fault.kind)))),
             ("strength", float64s(faults().map(|fault| fault.strength))),
-        ])?)?;
-        Ok(table.finish()?)
+        ];
+        write_table(job, "faults", columns)
     }
 }
 
@@ -158,20 +145,15 @@ mod tests {
             assert_eq!(kinds.len(), KINDS.len(), "seed {seed}");
             for pair in frames.windows(2) {
                 let [(a, first), (b, second)] = pair else { unreachable!("pairs") };
-                assert!(
-                    b - a > 1 || (first.kind, first.source) == (second.kind, second.source),
-                    "seed {seed}"
-                );
+                assert!(b - a > 1 || (first.kind, first.first) == (second.kind, second.first), "seed {seed}");
             }
             assert!(
                 frames[0].0 >= 1 && frames[frames.len() - 1].0 < 12 * 6 + seed as usize % 30,
                 "seed {seed}"
             );
             assert!(
-                frames
-                    .iter()
-                    .all(|(_, fault)| !faults.by_frame.contains_key(&fault.source)
-                        || fault.kind != Kind::Frozen)
+                frames.iter().all(|(_, fault)| !faults.by_frame.contains_key(&(fault.first - 1))
+                    || fault.kind != Kind::Frozen)
             );
         }
     }
