@@ -2,8 +2,9 @@
 
 use std::fs;
 use std::path::Path;
-use std::process::Command;
 use std::time::Duration;
+
+use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 
 use super::cluster::Cluster;
 use super::rows::records;
@@ -23,9 +24,12 @@ enum Part {
     Controller,
 }
 
-fn kill(pid: &str) {
-    let status = Command::new("kill").args(["-9", pid.trim()]).status();
-    assert!(status.expect("kill starts").success(), "process {pid}");
+fn process(id: &str) -> Pid {
+    id.trim().parse().ok().and_then(Pid::from_raw).expect("an id")
+}
+
+fn kill(id: &str) {
+    kill_process(process(id), Signal::KILL).expect("killed");
 }
 
 fn read(path: &Path) -> String {
@@ -58,7 +62,7 @@ fn fail(cluster: &Cluster, part: Part) {
         Part::Node => {
             kill(&daemon);
             kill(&parent);
-            kill(&format!("-{job}"));
+            kill_process_group(process(&job), Signal::KILL).expect("killed");
             // The supervisor process of the job ends its worker.
         }
         Part::Controller => {
