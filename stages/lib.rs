@@ -33,6 +33,7 @@ stages! {
     extract_frames
     measure_frames
     audit_frames
+    filter_frames
     plant_faults
     evaluate_audit
     list_images
@@ -52,6 +53,7 @@ stages! {
     embed_styles
     project_embeddings
     probe_style
+    compare_probes
     fit_mapper
     transfer_grid
     sample_grid

@@ -9,11 +9,11 @@ use callsheet_worker::table::row_count;
 use serde::Deserialize;
 use tch::{Tensor, no_grad};
 
-use crate::lib::columns::{batch, schema, strings, vector, vectors};
+use crate::lib::columns::{batch, list, lists, schema, strings};
 use crate::lib::data::{centre, normalised, read_padded, values};
 use crate::lib::model::{Model, Weights};
 use crate::lib::nn::compute::Compute;
-use crate::lib::nn::encoder::{Encoder, STYLE_DIM};
+use crate::lib::nn::encoder::{Encoder, code_size};
 use crate::lib::nn::file;
 use crate::lib::nn::vars::Vars;
 use crate::lib::parts::Parts;
@@ -22,6 +22,7 @@ use crate::lib::parts::Parts;
 #[serde(deny_unknown_fields)]
 struct Params {
     weights: Weights,
+    max_side: u32,
     crop: i64,
 }
 
@@ -47,12 +48,12 @@ impl Trained {
         let nf = config["nf"].as_i64();
         let nf = nf.with_context(|| format!("`{}` does not contain the encoder's width", path.display()))?;
         let mut vars = Vars::on(Compute::CPU);
-        let encoder = Encoder::new(&mut vars, nf);
+        let encoder = Encoder::new(&mut vars, nf, code_size(&weights));
         vars.load(&weights, "")?;
         Ok(Self::Alone(encoder))
     }
 
-    /// Codes [N, 8] of images [N, 3, H, W] in 0..255.
+    /// Codes [N, D] of images [N, 3, H, W] in 0..255.
     fn codes(&self, images: &Tensor) -> Result<Tensor> {
         match self {
             Self::Model(model) => model.codes(images, BATCH as i64),
@@ -70,13 +71,13 @@ pub(crate) fn run(job: &Job) -> Result<()> {
     let encoder = Trained::load(job.input("model")?, params.weights)?;
     let path = job.input("pairs")?;
     let total = row_count(path)? as usize;
-    let columns = [("image_id", DataType::Utf8), ("z", vector(STYLE_DIM as usize))];
+    let columns = [("image_id", DataType::Utf8), ("z", list())];
     let mut parts = Parts::create(job, "embeddings", schema(&columns))?;
     let mut done = 0;
-    read_padded(path, &["b"], BATCH, |ids, images| {
+    read_padded(path, &["b"], BATCH, params.max_side, |ids, images| {
         let codes = encoder.codes(&centre(&images[0], params.crop))?;
         let codes = codes.narrow(0, 0, ids.len() as i64);
-        let z = vectors(STYLE_DIM as usize, values(&codes)?)?;
+        let z = lists(codes.size()[1] as usize, values(&codes)?)?;
         parts.write(&batch(vec![("image_id", strings(ids)), ("z", z)])?)?;
         done += ids.len();
         job.progress(done, total, "images");

@@ -11,7 +11,7 @@ use tch::Tensor;
 
 use crate::lib::columns::{read_strings, read_vectors};
 use crate::lib::data::Images;
-use crate::lib::nn::encoder::STYLE_DIM;
+use crate::lib::nn::encoder::{STYLE_DIM, wrong_size};
 use crate::lib::nn::file;
 use imle::{Params, fit};
 
@@ -24,7 +24,11 @@ pub(crate) fn run(job: &Job) -> Result<()> {
     let images = Images::read(job.input("pairs")?)?;
     let rows = read_columns(job.input("embeddings")?, &["image_id", "z"])?;
     let ids = read_strings(&rows, "image_id")?;
-    let codes = read_vectors(&rows, "z")?.chunks_exact(STYLE_DIM as usize).zip(&ids);
+    let values = read_vectors(&rows, "z")?;
+    if values.len() != ids.len() * STYLE_DIM as usize {
+        return Err(wrong_size(values.len() as i64 / ids.len() as i64, "a mapper"));
+    }
+    let codes = values.chunks_exact(STYLE_DIM as usize).zip(&ids);
     let codes: Vec<f32> =
         codes.filter(|(_, id)| images.is_of(id, "train")).flat_map(|(z, _)| z.to_vec()).collect();
     let codes = Tensor::from_slice(&codes).view([-1, STYLE_DIM]);

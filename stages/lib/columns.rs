@@ -1,12 +1,14 @@
 //! Conversion between columns and vectors.
 
+use std::iter::repeat_n;
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result, anyhow};
 use arrow::array::{
     Array, ArrayRef, AsArray, BinaryArray, BooleanArray, FixedSizeListArray, Float32Array, Float64Array,
-    Int32Array, Int64Array, StringArray, StructArray,
+    Int32Array, Int64Array, ListArray, StringArray, StructArray,
 };
+use arrow::buffer::OffsetBuffer;
 use arrow::datatypes::{DataType, Field, Float32Type, Float64Type, Int32Type, Int64Type, Schema};
 use arrow::record_batch::RecordBatch;
 use callsheet_worker::Job;
@@ -50,9 +52,24 @@ pub(crate) fn float64s(values: impl IntoIterator<Item = f64>) -> ArrayRef {
 /// # Errors
 /// Returns an error if the number of values is not a multiple of `length`.
 pub(crate) fn vectors(length: usize, values: Vec<f32>) -> Result<ArrayRef> {
-    let field = Arc::new(Field::new("element", DataType::Float32, false));
     let values: ArrayRef = Arc::new(Float32Array::from(values));
-    Ok(Arc::new(FixedSizeListArray::try_new(field, length as i32, values, None)?))
+    Ok(Arc::new(FixedSizeListArray::try_new(element(), length as i32, values, None)?))
+}
+
+/// A column of lists with `length` values. `values` are those of all lists, one list after the other.
+///
+/// # Errors
+/// Returns an error if the number of values is not a multiple of `length`.
+pub(crate) fn lists(length: usize, values: Vec<f32>) -> Result<ArrayRef> {
+    let fits = length > 0 && values.len().is_multiple_of(length);
+    anyhow::ensure!(fits, "{} values, lists of {length}", values.len());
+    let offsets = OffsetBuffer::from_lengths(repeat_n(length, values.len() / length));
+    let values: ArrayRef = Arc::new(Float32Array::from(values));
+    Ok(Arc::new(ListArray::try_new(element(), offsets, values, None)?))
+}
+
+fn element() -> Arc<Field> {
+    Arc::new(Field::new("element", DataType::Float32, false))
 }
 
 /// A column of encoded images with the names they would have as files.
@@ -79,6 +96,11 @@ pub(crate) fn schema_of(columns: &[Column]) -> Schema {
 /// Type of a column of style codes or features.
 pub(crate) fn vector(length: usize) -> DataType {
     vector_type(DataType::Float32, length as i32)
+}
+
+/// Type of a column of lists of 32-bit floats, whose length is known when the stage runs.
+pub(crate) fn list() -> DataType {
+    DataType::List(element())
 }
 
 /// Combines columns into one batch.
@@ -151,14 +173,27 @@ pub(crate) fn read_float64s(batch: &RecordBatch, name: &str) -> Result<Vec<f64>>
     Ok(values.context(format!("`{name}` is not float64"))?.values().to_vec())
 }
 
-/// Values of a vector column, row after row, without copying.
+/// Values of a column of vectors or lists, row after row, without copying.
 ///
 /// # Errors
-/// Returns an error if the column is missing, has another type, or contains nulls.
+/// Returns an error if the column is missing, has another type, or contains nulls, or if its lists differ in length.
 pub(crate) fn read_vectors<'a>(batch: &'a RecordBatch, name: &str) -> Result<&'a [f32]> {
-    let lists = column(batch, name)?.as_fixed_size_list_opt().context(format!("`{name}` is not a vector"))?;
-    let values = lists.values().as_primitive_opt::<Float32Type>();
-    Ok(values.context(format!("`{name}` is not float32"))?.values())
+    let column = column(batch, name)?;
+    let (values, range) = if let Some(lists) = column.as_list_opt::<i32>() {
+        let offsets = lists.value_offsets();
+        let mut lengths = offsets.windows(2).map(|ends| ends[1] - ends[0]);
+        let first = lengths.next();
+        anyhow::ensure!(
+            lengths.all(|length| Some(length) == first),
+            "the lists of `{name}` differ in length"
+        );
+        (lists.values(), offsets[0] as usize..offsets[lists.len()] as usize)
+    } else {
+        let vectors = column.as_fixed_size_list_opt().context(format!("`{name}` is not a vector"))?;
+        (vectors.values(), 0..vectors.values().len())
+    };
+    let values = values.as_primitive_opt::<Float32Type>();
+    Ok(&values.context(format!("`{name}` is not float32"))?.values()[range])
 }
 
 /// Reads the encoded bytes of an image column.

@@ -215,8 +215,8 @@ fn check_size(id: &str, size: (u32, u32), wanted: (u32, u32)) -> Result<()> {
 }
 
 /// Reads a table in batches of `batch` rows. Calls `each` with the ids of the rows and the images of each
-/// column, a tensor [batch, 3, H, W] in 0..255. The last batch is filled up with black images, so that
-/// results for a row do not depend on the number of other rows.
+/// column, a tensor [batch, 3, H, W] in 0..255. Longer sides are reduced to `max_side` pixels; 0 means no limit. The last
+/// batch is filled up with black images, so that results for a row do not depend on the number of other rows.
 ///
 /// # Errors
 /// Returns an error if an image is unreadable or has another size than the first, or if `each` fails.
@@ -224,6 +224,7 @@ pub(crate) fn read_padded(
     path: &Path,
     columns: &[&str],
     batch: usize,
+    max_side: u32,
     mut each: impl FnMut(&[String], &[Tensor]) -> Result<()>,
 ) -> Result<()> {
     let mut size = None;
@@ -235,7 +236,7 @@ pub(crate) fn read_padded(
             let pictures: Vec<RgbImage> = bytes
                 .par_iter()
                 .zip(&ids)
-                .map(|(bytes, id)| decode(bytes, id, path))
+                .map(|(bytes, id)| within(decode(bytes, id, path)?, max_side))
                 .collect::<Result<_>>()?;
             for (id, picture) in ids.iter().zip(&pictures) {
                 check_size(id, picture.dimensions(), *size.get_or_insert(picture.dimensions()))?;

@@ -1,18 +1,15 @@
 //! Style distances between all training images, and the nearest and farthest images of each.
 
 use std::collections::{BTreeSet, HashMap};
-use std::sync::Arc;
 
 use anyhow::Result;
-use arrow::array::{ArrayRef, Float32Array, ListArray};
-use arrow::buffer::OffsetBuffer;
-use arrow::datatypes::{DataType, Field};
+use arrow::datatypes::DataType;
 use callsheet_worker::table::TableWriter;
 use callsheet_worker::{Job, user_error};
 use rayon::prelude::*;
 use serde::Deserialize;
 
-use crate::lib::columns::{batch, float64s, int32s, schema, strings};
+use crate::lib::columns::{batch, float64s, int32s, list, lists, schema, strings};
 use crate::lib::data::Images;
 use crate::lib::style::nearest::{NeighbourCounts, doubtful, neighbours, official_near};
 use crate::lib::style::{Features, Kernel, direct};
@@ -26,6 +23,8 @@ struct Params {
     largest_share: f64,
     other_crops_only: bool,
     official_order: bool,
+    max_images: usize,
+    seed: i64,
 }
 
 /// Runs the stage.
@@ -35,7 +34,10 @@ struct Params {
 pub(crate) fn run(job: &Job) -> Result<()> {
     let mut params: Params = job.params()?;
     let images = Images::read(job.input("pairs")?)?;
-    let features = Features::open(job.input("grams")?, &images, "train")?;
+    let mut features = Features::open(job.input("grams")?, &images, "train")?;
+    if params.max_images > 0 {
+        features.reduce(params.max_images, params.seed);
+    }
     reduce(job, &mut params, features.len());
     check_count(features.len(), &params)?;
     let apart = crops_apart(job, &features, params.other_crops_only);
@@ -185,14 +187,14 @@ impl<'a> Tables<'a> {
             ("neighbour_id", text.clone()),
             ("distance", number),
         ]);
-        let distances = schema(&[("image_id", text), ("distances", DataType::List(element()))]);
+        let distances = schema(&[("image_id", text), ("distances", list())]);
         let neighbours = job.table("neighbours", neighbours)?;
         Ok(Self { ids, neighbours, distances: job.table("distances", distances)? })
     }
 
-    fn write(&mut self, image: usize, row: &[f64], lists: [(&str, Vec<usize>); 2]) -> Result<()> {
+    fn write(&mut self, image: usize, row: &[f64], sides: [(&str, Vec<usize>); 2]) -> Result<()> {
         let id = &self.ids[image];
-        for (side, list) in lists {
+        for (side, list) in sides {
             self.neighbours.write(&batch(vec![
                 ("image_id", strings(list.iter().map(|_| id))),
                 ("side", strings(list.iter().map(|_| side))),
@@ -201,9 +203,7 @@ impl<'a> Tables<'a> {
                 ("distance", float64s(list.iter().map(|other| row[*other]))),
             ])?)?;
         }
-        let values: ArrayRef = Arc::new(Float32Array::from_iter_values(row.iter().map(|d| *d as f32)));
-        let offsets = OffsetBuffer::from_lengths([row.len()]);
-        let values: ArrayRef = Arc::new(ListArray::try_new(element(), offsets, values, None)?);
+        let values = lists(row.len(), row.iter().map(|d| *d as f32).collect())?;
         Ok(self.distances.write(&batch(vec![("image_id", strings([id])), ("distances", values)])?)?)
     }
 
@@ -211,8 +211,4 @@ impl<'a> Tables<'a> {
         self.neighbours.finish()?;
         Ok(self.distances.finish()?)
     }
-}
-
-fn element() -> Arc<Field> {
-    Arc::new(Field::new("element", DataType::Float32, false))
 }

@@ -29,6 +29,7 @@ use part::of_part;
 #[serde(deny_unknown_fields)]
 struct Params {
     nf: i64,
+    code_size: i64,
     max_side: u32,
     batch: usize,
     margin: f64,
@@ -59,7 +60,7 @@ pub(crate) fn run(job: &Job) -> Result<()> {
     tch::manual_seed(params.seed);
     let compute = Compute::choose(job, &params.device, params.precision, params.deterministic)?;
     let mut vars = Vars::on(compute);
-    let encoder = Encoder::new(&mut vars, params.nf);
+    let encoder = Encoder::new(&mut vars, params.nf, params.code_size);
     let mut adam = Adam::new(&[("", &vars)], Betas { first: 0.0, second: 0.99 });
     let mut best = Best::new(vars.named());
     let resumed = checkpoint::resume(job, params.stop_steps, &state(&vars, &adam, &best), |_, _| true)?;

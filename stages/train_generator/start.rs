@@ -9,6 +9,7 @@ use super::params::Params;
 use crate::lib::data::Pairs;
 use crate::lib::model::{Model, Spec, Trained};
 use crate::lib::nn::compute::Compute;
+use crate::lib::nn::encoder::{STYLE_DIM, code_size, wrong_size};
 use crate::lib::nn::{bicyclegan, discriminator, file};
 use crate::lib::objective::{Family, Network, Objective, Start, Term};
 
@@ -79,6 +80,11 @@ pub(super) fn model(
             "the objective's encoder starts from scratch, but the input `encoder` is wired",
             "remove the input `encoder`, or use an objective with encoder = \"pretrained\"",
         ));
+    }
+    if let Some((weights, _)) = &encoder
+        && code_size(weights) != STYLE_DIM
+    {
+        return Err(wrong_size(code_size(weights), "a generator"));
     }
     let nf_e = match (&encoder, &generator) {
         (Some((_, config)), _) => {

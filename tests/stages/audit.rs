@@ -42,7 +42,7 @@ const FAULTS: &str = "loop=loop=7:size=1:start=61,setpts=N/10/TB,\
     negate=enable='eq(n,75)'";
 
 /// Encodes frames of ffmpeg's test pattern under a filter, with paler colours to avoid clipping.
-fn video(project: &TempDir, name: &str, filter: &str, frames: usize) {
+pub(crate) fn video(project: &TempDir, name: &str, filter: &str, frames: usize) {
     let path = project.path().join(format!("data/raw/footage/{name}.mp4"));
     fs::create_dir_all(path.parent().expect("a folder")).expect("created");
     let source = "testsrc2=size=320x180:rate=10";

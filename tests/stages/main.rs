@@ -15,6 +15,7 @@ mod pairs;
 mod pinned;
 mod pipeline;
 mod renderings;
+mod retrieval;
 mod shared;
 #[path = "../snapshot.rs"]
 mod snapshot;

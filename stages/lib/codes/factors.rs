@@ -1,4 +1,4 @@
-//! True styles of frames: of a stand-in, or of renderings.
+//! True styles of frames: of a stand-in, of renderings, or of frames with filters.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -24,7 +24,7 @@ pub(crate) struct Style {
     pub factors: [f64; FACTORS.len()],
 }
 
-/// Reads the style of each frame from a table of synthesize_timelapse or list_renderings.
+/// Reads the style of each frame from a table of synthesize_timelapse, list_renderings or filter_frames.
 ///
 /// # Errors
 /// Returns an error if the table cannot be read, a frame is not in it, or a factor is not finite.
@@ -36,7 +36,7 @@ pub(crate) fn read(path: &Path, frame_ids: &[String]) -> Result<Vec<Style>> {
 fn unknown(frame: &str, path: &Path) -> anyhow::Error {
     user_error(
         format!("frame {frame} has no factors in `{}`", path.display()),
-        "wire the factors of the stand-in or the styles of the renderings that the frames come from, or none",
+        "wire the factors or the styles of the stage that the frames come from, or none",
     )
 }
 

@@ -10,7 +10,7 @@ use image::{Rgb, RgbImage};
 use serde_json::{Map, Value, json};
 use tempfile::TempDir;
 
-use crate::lib::columns::{batch, float32s, int32s, int64s, schema, strings, vector, vectors};
+use crate::lib::columns::{batch, float32s, int32s, int64s, list, lists, schema, strings};
 use crate::lib::pairs::{Encoded, Pair, pair_schema, rows};
 
 /// An image with its code.
@@ -55,8 +55,8 @@ impl Tables {
         let codes = images.iter().flat_map(|image| image.code).collect();
         tables.put(
             "embeddings",
-            schema(&[("image_id", DataType::Utf8), ("z", vector(8))]),
-            batch(vec![("image_id", strings(&ids)), ("z", vectors(8, codes).expect("vectors"))]),
+            schema(&[("image_id", DataType::Utf8), ("z", list())]),
+            batch(vec![("image_id", strings(&ids)), ("z", lists(8, codes).expect("lists"))]),
         );
         let pair = |image: &Image| {
             let b = Encoded::new(&RgbImage::from_pixel(16, 8, Rgb(image.colour))).expect("encoded");

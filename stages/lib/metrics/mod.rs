@@ -165,7 +165,7 @@ pub(crate) fn measure(
     let path = job.input("pairs")?;
     let mut parts = Parts::create(job, "reconstruction", columns())?;
     let (mut done, total) = (0, row_count(path)? as usize);
-    read_padded(path, &["a", "b"], BATCH, |ids, images| {
+    read_padded(path, &["a", "b"], BATCH, 0, |ids, images| {
         let [a, b] = images else { unreachable!("two columns are read") };
         let (a, b) = (measures.middle(a), measures.middle(b));
         let measured = measures.of(&predicted(&a, &b)?, &b)?;

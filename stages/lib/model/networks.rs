@@ -19,7 +19,7 @@ pub(super) enum AnyEncoder {
 impl AnyEncoder {
     pub(super) fn new(vars: &mut Vars, spec: &Spec) -> Self {
         match spec.networks {
-            Family::Step => Self::Step(encoder::Encoder::new(vars, spec.nf_e)),
+            Family::Step => Self::Step(encoder::Encoder::new(vars, spec.nf_e, encoder::STYLE_DIM)),
             Family::Bicyclegan => Self::Bicyclegan(bicyclegan::Encoder::new(vars, spec.nf_e)),
         }
     }

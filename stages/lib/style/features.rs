@@ -1,6 +1,6 @@
 //! Gram features of many images, read from Parquet in panels that fit in memory.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
@@ -14,6 +14,7 @@ use super::{GRAM_COLUMNS, triangle};
 use crate::lib::columns::{read_strings, read_vectors};
 use crate::lib::data::Images;
 use crate::lib::nn::vgg::CHANNELS;
+use crate::lib::splits::choose;
 
 /// Largest size of a panel in bytes. Including all other data, 8,000 images need less than 4 GiB.
 const PANEL_BYTES: usize = 1 << 30;
@@ -71,6 +72,18 @@ impl Features {
             ));
         }
         Ok(features)
+    }
+
+    /// Keeps at most `most` of the images, chosen at random. Of two calls with the same seed, the one that keeps more
+    /// images keeps those of the other, too.
+    pub(crate) fn reduce(&mut self, most: usize, seed: i64) {
+        let kept: HashSet<String> = choose(self.image_ids.iter().map(String::as_str), most, seed)
+            .into_iter()
+            .map(str::to_owned)
+            .collect();
+        let images = std::mem::take(&mut self.image_ids).into_iter().zip(std::mem::take(&mut self.crops));
+        (self.image_ids, self.crops) = images.filter(|(id, _)| kept.contains(id)).unzip();
+        self.positions = self.image_ids.iter().cloned().zip(0..).collect();
     }
 
     fn chosen(path: &Path, images: &Images, may: impl Fn(&str) -> bool) -> Result<Self> {

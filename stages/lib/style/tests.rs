@@ -152,3 +152,21 @@ fn neighbours_are_those_of_a_brute_force_computation_in_float64() {
         assert_eq!(same, [0.0]);
     }
 }
+
+#[test]
+fn of_two_choices_of_images_the_larger_one_has_those_of_the_smaller_one() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (grams, images) = write(folder.path(), &(0..COUNT).map(style).collect::<Vec<_>>());
+    let chosen = |most: usize, seed: i64| {
+        let mut features = Features::open(&grams, &images, "train").expect("features");
+        features.reduce(most, seed);
+        assert_eq!(features.crops.len(), features.len());
+        let crop = |id: &String| id.parse::<i32>().expect("a number") % 2;
+        assert!(features.image_ids.iter().map(crop).eq(features.crops.iter().copied()));
+        features.image_ids
+    };
+    let (few, more) = (chosen(6, 0), chosen(15, 0));
+    assert_eq!((few.len(), more.len(), chosen(100, 0).len()), (6, 15, COUNT));
+    assert!(few.iter().all(|id| more.contains(id)) && few.is_sorted());
+    assert_ne!(few, chosen(6, 1));
+}
