@@ -11,6 +11,7 @@
 //!
 //! | layer | from | to |
 //! |---|---|---|
+//! | [`trace`] | paths | their state and content, and a trace of all that was read |
 //! | [`raw_table`] | CSV files, JSON lines, images | a table |
 //! | [`target`] | names of pipeline, dataset and profile | their folder in `data/out`, and the title of a run |
 //! | [`declare`] | TOML files | declarations as written, every value with its line |
@@ -56,3 +57,4 @@ pub mod report;
 pub mod run;
 pub mod store;
 pub mod target;
+pub mod trace;

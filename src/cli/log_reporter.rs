@@ -1,6 +1,7 @@
 //! Progress of a run as plain lines, for logs, pipes and CI.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 
 use callsheet_worker::protocol::{Level, WorkerEvent};
 
@@ -132,7 +133,7 @@ impl<'a> LogReporter<'a> {
                 let shown = counted(shown as u64, "earlier result");
                 format!("{}: nothing to run; data/out now shows {shown}", self.heading())
             }
-            (0, 0) => format!("{}: nothing to do, {} up to date", self.heading(), stages(cached)),
+            (0, 0) => nothing_to_do(&self.heading(), cached),
             (0, _) => format!("done in {time}: {} run, {cached} up to date", stages(ran)),
             _ if stopped && failed == 0 => {
                 let done = stages(ran + cached);
@@ -147,9 +148,7 @@ impl<'a> LogReporter<'a> {
     }
 
     fn heading(&self) -> String {
-        let labels: Vec<&str> = self.labels.iter().map(String::as_str).collect();
-        let rests = if labels.is_empty() { String::new() } else { format!(" [{}]", labels.join(", ")) };
-        format!("{}{rests}", self.title)
+        heading(&self.title, &self.labels)
     }
 
     fn worker(&mut self, stage: &str, said: &WorkerEvent) -> Option<String> {
@@ -172,10 +171,25 @@ impl<'a> LogReporter<'a> {
     }
 }
 
+/// Title of a run, with the labels of the stand-ins that results are based on.
+pub(super) fn heading(title: &str, labels: &BTreeSet<String>) -> String {
+    let labels: Vec<&str> = labels.iter().map(String::as_str).collect();
+    let rests = if labels.is_empty() { String::new() } else { format!(" [{}]", labels.join(", ")) };
+    format!("{title}{rests}")
+}
+
+/// Last line of a run with this heading that found the results of all `stages`.
+pub(super) fn nothing_to_do(heading: &str, stages: usize) -> String {
+    format!("{heading}: nothing to do, {} up to date", counted(stages as u64, "stage"))
+}
+
+/// Line that names the folder of the results.
+pub(super) fn results(folder: &Path) -> String {
+    format!("results: {}", folder.display())
+}
+
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
-
     use super::*;
 
     #[test]

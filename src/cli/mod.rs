@@ -47,6 +47,7 @@ mod store;
 mod supervise;
 mod target;
 mod task;
+mod unchanged;
 mod verify;
 
 use std::env;

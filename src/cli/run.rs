@@ -24,12 +24,13 @@ use signal_hook::iterator::Signals;
 use super::candidates;
 use super::exit::{STAGE_FAILED, STOPPED, SUCCESS, warn};
 use super::lineage::LineageFile;
-use super::log_reporter::LogReporter;
+use super::log_reporter::{LogReporter, results};
 use super::notify::notify;
 use super::overview::Overview;
 use super::progress_reporter::ProgressReporter;
 use super::runs::folder;
 use super::target::{Select, TargetArgs, snapshot};
+use super::unchanged::UpToDateCheck;
 use crate::curation::similar_file;
 use crate::declare::{Bytes, Project, engine};
 use crate::event::Event;
@@ -119,6 +120,7 @@ impl Run {
         if self.dry_run {
             return super::plan::show(&self.which, &self.select, &self.machine(), None, false, self.json);
         }
+        let check = self.may_skip_plan().then(UpToDateCheck::begin).flatten();
         let (project, request) = self.which.request()?;
         if let (Some(place), Some(on)) = (self.detach, &self.on) {
             return detach(&project, on, place);
@@ -127,12 +129,17 @@ impl Run {
         // The shared lock keeps gc from removing results while they are looked up and used. A store that does
         // not exist yet has no results.
         let _shared = if store.exists() { Some(store.shared()?) } else { None };
+        if let Some(lines) = check.as_ref().and_then(|check| check.lines(&project, &store, &request)) {
+            lines.iter().filter(|_| !self.quiet).for_each(|line| say(line));
+            return Ok(SUCCESS);
+        }
         let (plan, snapshot) = snapshot(&project, &store, &request)?;
         let selection = self.select.selection();
         let whole = if selection.is_empty() { None } else { Some(plan.clone()) };
         let plan = plan.select(&selection)?;
         let options = RunOptions { whole, ..self.options(&plan)? };
-        if let Some(warning) = similar_file(&project, &plan) {
+        let warning = similar_file(&project, &plan);
+        if let Some(warning) = &warning {
             say(&format!("warning: {warning}"));
         }
         let interrupts = listen()?;
@@ -142,6 +149,7 @@ impl Run {
         let clock = Instant::now();
         let ran = ticking(&reporter, || {
             run(&project, &store, &plan, &snapshot, &options, &interrupts, |event| {
+                check.iter().for_each(|check| check.follow(event));
                 reporter.lock().unwrap_or_else(PoisonError::into_inner).report(event);
                 lineage.iter_mut().for_each(|file| file.tell(event));
             })
@@ -150,12 +158,22 @@ impl Run {
         let written = lineage.map_or(Ok(()), |file| file.close(ran.as_ref().err()));
         notify(&project, &plan.request.target.to_string(), ran.as_ref(), clock.elapsed().as_secs_f64());
         let summary = ran?;
+        if let Some(check) = check.filter(|_| warning.is_none()) {
+            check.finish(&project, &store, &plan, &summary);
+        }
         if !self.json && !self.quiet {
             name_results(&project, &plan.request, &summary);
         }
         let written =
             written.and(if self.report { report(&project, &store, &plan, &summary) } else { Ok(()) });
         Ok(ended(summary, written))
+    }
+
+    /// Returns true if a run with these options prints only that there is nothing to do, if that is so.
+    fn may_skip_plan(&self) -> bool {
+        let selects = !self.select.selection().is_empty() || !self.which.set.is_empty();
+        let writes = self.json || self.report || self.lineage.is_some();
+        !selects && !writes && self.on.is_none() && self.force.is_empty()
     }
 
     fn options(&self, plan: &Plan) -> Result<RunOptions> {
@@ -320,7 +338,7 @@ fn name_results(project: &Project, request: &Request, summary: &RunSummary) {
                 "results: `callsheet ls --run {run}`; `callsheet runs link {run}` shows them in data/out/runs"
             )
         }
-        _ => format!("results: {}", request.target.out(&project.data).display()),
+        _ => results(&request.target.out(&project.data)),
     });
 }
 

@@ -9,7 +9,6 @@ mod known;
 mod list;
 
 use std::collections::BTreeSet;
-use std::fs;
 use std::path::PathBuf;
 
 use callsheet_worker::code::Code;
@@ -20,6 +19,7 @@ use crate::declare::Project;
 use crate::plan::{DATASET, Plan, is_one_file};
 use crate::run::{StagePreview, StoreSnapshot};
 use crate::store::Store;
+use crate::trace;
 use inputs::{VerdictInput, table_of, verdict_inputs};
 use known::keys;
 
@@ -147,10 +147,10 @@ pub fn similar_file(project: &Project, plan: &Plan) -> Option<String> {
     let mut absent = verdict_inputs(plan).into_iter().map(|input| PathBuf::from(input.file));
     absent.find_map(|file| {
         let folder = file.parent()?;
-        if project.root.join(&file).exists() {
+        if trace::exists(&project.root.join(&file)) {
             return None;
         }
-        let entries = fs::read_dir(project.root.join(folder)).into_iter().flatten().flatten();
+        let entries = trace::read_dir(&project.root.join(folder)).into_iter().flatten();
         let names: Vec<String> = entries.filter_map(|entry| entry.file_name().into_string().ok()).collect();
         let near = nearest(file.file_name()?.to_str()?, names.iter().map(String::as_str))?;
         let near = folder.join(near);

@@ -1,7 +1,6 @@
 //! Files that are the code of a stage: a change of one of them invalidates the stage's results.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::io;
 use std::path::{Component, Path, PathBuf};
 
@@ -9,6 +8,7 @@ use callsheet_worker::error::{IoContext, Result};
 use toml::Spanned;
 
 use super::origin::Origin;
+use crate::trace;
 
 /// Pattern that stands for the files that are code by default.
 const DEFAULT: &str = "**";
@@ -44,12 +44,11 @@ pub(super) fn code_files(
 /// Adds the files below `open` that are code by default: all except stage.toml, README*, tests/, test_*, hidden
 /// files and caches.
 fn add_default(folder: &Path, open: &Path, files: &mut BTreeMap<String, PathBuf>) -> Result<()> {
-    let entries = match fs::read_dir(open) {
+    let entries = match trace::read_dir(open) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
         entries => entries.io_context("cannot list", open)?,
     };
     for entry in entries {
-        let entry = entry.io_context("cannot list", open)?;
         let path = entry.path();
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         if name.starts_with('.')
@@ -61,13 +60,15 @@ fn add_default(folder: &Path, open: &Path, files: &mut BTreeMap<String, PathBuf>
         // The listing has the kinds of all entries, but not of the targets of links.
         let kind = entry.file_type().io_context("cannot read", &path)?;
         let link = kind.is_symlink();
-        if (kind.is_dir() || link && path.is_dir()) && name != "tests" {
+        if (kind.is_dir() || link && trace::is_dir(&path)) && name != "tests" {
             // A link may lead to a folder above, where the search began.
-            let real = |path: &Path| fs::canonicalize(path).io_context("cannot read", path);
+            let real = |path: &Path| trace::canonicalize(path).io_context("cannot read", path);
             if !link || !real(open)?.starts_with(real(&path)?) {
                 add_default(folder, &path, files)?;
             }
-        } else if (kind.is_file() || link && path.is_file()) && !(open == folder && name == "stage.toml") {
+        } else if (kind.is_file() || link && trace::is_file(&path))
+            && !(open == folder && name == "stage.toml")
+        {
             files.insert(relative(folder, &path), path);
         }
     }
@@ -93,11 +94,10 @@ fn add_matches(
             "name a path relative to the stage's folder",
         );
     }
-    let options = glob::MatchOptions { require_literal_leading_dot: true, ..glob::MatchOptions::new() };
     // A final `**` matches only folders in the crate glob.
     let text_of_files = if text.ends_with("**") { format!("{text}/*") } else { text.clone() };
     let rooted = Path::new(&glob::Pattern::escape(&folder.to_string_lossy())).join(text_of_files);
-    let paths = match glob::glob_with(&rooted.to_string_lossy(), options) {
+    let paths = match trace::glob(&rooted.to_string_lossy()) {
         Ok(paths) => paths,
         Err(error) => {
             return wrong(
@@ -110,7 +110,7 @@ fn add_matches(
     for path in paths {
         let path = path.map_err(|e| (e.path().to_owned(), io::Error::from(e)));
         let path = path.or_else(|(path, error)| Err(error).io_context("cannot list", path))?;
-        if path.is_file() && !is_cache(&relative(folder, &path)) {
+        if trace::is_file(&path) && !is_cache(&relative(folder, &path)) {
             any = true;
             files.insert(relative(folder, &path), path);
         }

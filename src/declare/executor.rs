@@ -2,7 +2,6 @@
 //! takes precedence for each key.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::io::ErrorKind;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -16,6 +15,7 @@ use toml::Spanned;
 use super::resources::{Bytes, TimeLimit};
 use super::user::user_folder;
 use super::{check_name, parse_toml};
+use crate::trace;
 
 /// Name of the executor on the machine where callsheet runs. No other executor can have it.
 pub const LOCAL: &str = "local";
@@ -215,7 +215,7 @@ pub(super) fn executors(
     }
     let (mut own, mut own_source) = (UserExecutors::default(), source.clone());
     if let Some(path) = executors_file() {
-        match fs::read_to_string(&path) {
+        match trace::read_to_string(&path) {
             Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {}
             text => {
                 own_source = Arc::new(SourceText::new(path.clone(), text.io_context("cannot read", &path)?));

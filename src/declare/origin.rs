@@ -1,7 +1,6 @@
 //! Places of declared values, so that every error can show the line.
 
 use std::fmt;
-use std::fs;
 use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
@@ -10,6 +9,8 @@ use callsheet_worker::code::Code;
 use callsheet_worker::error::{DeclarationError, Error, IoContext, Result, SourceText, nearest};
 use serde::de::DeserializeOwned;
 use toml::Spanned;
+
+use crate::trace;
 
 /// Place that sets a value.
 #[derive(Clone, Debug)]
@@ -60,7 +61,7 @@ impl fmt::Display for Origin {
 /// # Errors
 /// Returns an error if the file cannot be read, is not UTF-8, or does not have the structure of `T`.
 pub fn read_toml<T: DeserializeOwned>(root: &Path, path: &Path) -> Result<(T, Arc<SourceText>)> {
-    let text = fs::read_to_string(root.join(path)).io_context("cannot read", path)?;
+    let text = trace::read_to_string(&root.join(path)).io_context("cannot read", path)?;
     let source = Arc::new(SourceText::new(path.to_owned(), text));
     Ok((parse_toml(&source)?, source))
 }

@@ -2,7 +2,6 @@
 
 use std::env;
 use std::ffi::OsString;
-use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -15,6 +14,7 @@ use callsheet_worker::protocol::{DATA_VARIABLE, ENGINE_VARIABLE};
 use super::StageDecl;
 use super::project::Project;
 use super::python::{self, PythonDecl};
+use crate::trace;
 
 impl Project {
     /// Returns the absolute path of a program that a command names.
@@ -23,10 +23,10 @@ impl Project {
     /// Returns an error if the program is not built, or is not in any folder of the search path.
     pub fn program(&self, name: &str) -> Result<PathBuf> {
         if let Some(path) = self.programs.get(name) {
-            return path.is_file().then(|| path.clone()).ok_or_else(|| {
+            return trace::is_file(path).then(|| path.clone()).ok_or_else(|| {
                 let message =
                     format!("program `{name}` is not built: file `{}` does not exist", path.display());
-                let help = if self.root.join("Makefile").is_file() {
+                let help = if trace::is_file(&self.root.join("Makefile")) {
                     "run `make build`"
                 } else {
                     "build the program, or correct its path under [programs] in callsheet.toml"
@@ -70,7 +70,7 @@ impl Project {
     /// `PATH` of workers: the folder of the stage's Python environment, the project's folders, the folder of the
     /// environment in which callsheet is installed, then the system's.
     pub fn search_path(&self, python: Option<&PythonDecl>) -> OsString {
-        let system = env::var_os("PATH").unwrap_or_default();
+        let system = trace::var_os("PATH").unwrap_or_default();
         let own = python.map(PythonDecl::programs);
         // The folder of an activated environment is the first one already.
         let installed =
@@ -88,7 +88,7 @@ impl Project {
 pub fn engine() -> Result<PathBuf> {
     let this = env::current_exe().io_context("cannot find", "callsheet")?;
     let is_other = this.file_stem().is_some_and(|name| name.as_encoded_bytes().starts_with(b"callsheet-"));
-    let started_by = env::var_os(ENGINE_VARIABLE).filter(|_| is_other);
+    let started_by = trace::var_os(ENGINE_VARIABLE).filter(|_| is_other);
     Ok(started_by.map_or(this, PathBuf::from))
 }
 
@@ -96,11 +96,11 @@ pub fn engine() -> Result<PathBuf> {
 /// the one that has the package, also if the environment is not activated.
 fn installed_in() -> Option<PathBuf> {
     let programs = env::current_exe().ok()?.parent()?.to_owned();
-    programs.parent()?.join("pyvenv.cfg").is_file().then_some(programs)
+    trace::is_file(&programs.parent()?.join("pyvenv.cfg")).then_some(programs)
 }
 
 fn executable(path: &Path) -> bool {
-    fs::metadata(path).is_ok_and(|found| found.is_file() && found.permissions().mode() & 0o111 != 0)
+    trace::metadata(path).is_ok_and(|found| found.is_file() && found.permissions().mode() & 0o111 != 0)
 }
 
 /// Returns the command that starts a program: the project's, or else the one in the folder of `callsheet`.
@@ -120,8 +120,8 @@ pub fn command(project: Option<&Project>, name: &str) -> Result<Command> {
         )),
     };
     let beside = engine.with_file_name(name);
-    let found = found.or_else(|error| if beside.is_file() { Ok(beside) } else { Err(error) })?;
-    if found.canonicalize().ok() == engine.canonicalize().ok() {
+    let found = found.or_else(|error| if trace::is_file(&beside) { Ok(beside) } else { Err(error) })?;
+    if trace::canonicalize(&found).ok() == trace::canonicalize(&engine).ok() {
         let message = format!("program `{name}` is callsheet itself, which would start itself endlessly");
         return Err(Error::user_error(
             Code::Declaration,

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::env;
-use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
@@ -20,6 +19,7 @@ use super::resources::Seconds;
 use super::scalar::name_pattern;
 use super::user::{UserFile, user_file};
 use super::{Layer, StageDecl, check_name, parse_toml};
+use crate::trace;
 
 /// Folder next to `datasets` with the files that a dataset's `import` names.
 pub const IMPORTS: &str = "imports";
@@ -202,9 +202,9 @@ impl Project {
     pub fn find() -> Result<Self> {
         let here = env::current_dir().io_context("cannot find", ".")?;
         for folder in here.ancestors() {
-            match fs::read_to_string(folder.join(FILE)) {
+            match trace::read_to_string(&folder.join(FILE)) {
                 Ok(text) => return Self::parse(folder, text),
-                Err(error) if error.kind() != ErrorKind::NotFound && folder.join(FILE).is_file() => {
+                Err(error) if error.kind() != ErrorKind::NotFound && trace::is_file(&folder.join(FILE)) => {
                     return Err(error).io_context("cannot read", folder.join(FILE));
                 }
                 Err(_) => {}
@@ -234,7 +234,7 @@ impl Project {
     /// Returns an error if its `callsheet.toml` is missing or malformed.
     pub fn open(root: &Path) -> Result<Self> {
         let path = root.join(FILE);
-        Self::parse(root, fs::read_to_string(&path).io_context("cannot read", path)?)
+        Self::parse(root, trace::read_to_string(&path).io_context("cannot read", path)?)
     }
 
     fn parse(root: &Path, text: String) -> Result<Self> {
@@ -291,7 +291,7 @@ impl Project {
     /// Returns true if `owner` is the path of another project that uses the data folder of this one. A project that
     /// cannot be read counts: its owner may be another user.
     pub fn shares_data_with(&self, owner: &str) -> bool {
-        let real = |path: &Path| path.canonicalize().ok();
+        let real = |path: &Path| trace::canonicalize(path).ok();
         let root = Path::new(owner);
         if owner.is_empty()
             || root == self.root
@@ -299,7 +299,7 @@ impl Project {
         {
             return false;
         }
-        match fs::symlink_metadata(root.join(FILE)) {
+        match trace::symlink_metadata(&root.join(FILE)) {
             Err(error) if error.kind() == ErrorKind::NotFound => false,
             _ => Self::open(root).map_or(true, |other| real(&other.data) == real(&self.data)),
         }
@@ -333,7 +333,7 @@ impl Project {
     /// Names of the stages that exist.
     pub fn stage_names(&self) -> Vec<String> {
         names(&self.root.join(&self.stages), |path| {
-            path.join("stage.toml").is_file().then(|| path.file_name())?
+            trace::is_file(&path.join("stage.toml")).then(|| path.file_name())?
         })
     }
 
@@ -364,7 +364,7 @@ impl Project {
     pub fn stage(&self, name: &str) -> Result<Option<StageDecl>> {
         let folder = Path::new(name);
         let is_folder_name = folder.file_name().is_some_and(|file_name| file_name == folder.as_os_str());
-        if !is_folder_name || !self.root.join(&self.stages).join(folder).join("stage.toml").is_file() {
+        if !is_folder_name || !trace::is_file(&self.root.join(&self.stages).join(folder).join("stage.toml")) {
             return (name == READ_TABLE).then(|| read_table_stage(&self.root, true)).transpose();
         }
         StageDecl::read(&self.root, &self.stages, name).map(Some)
@@ -486,7 +486,7 @@ pub fn layer_names(folder: &Path) -> Vec<String> {
 /// Returns the sorted names that `pick` selects among the entries of a folder; empty if the folder does not
 /// exist.
 fn names(folder: &Path, pick: impl Fn(&Path) -> Option<&std::ffi::OsStr>) -> Vec<String> {
-    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    let entries = trace::read_dir(folder).into_iter().flatten();
     let mut names: Vec<String> =
         entries.filter_map(|entry| Some(pick(&entry.path())?.to_str()?.to_owned())).collect();
     names.sort();

@@ -6,6 +6,8 @@ use callsheet_worker::code::Code;
 use callsheet_worker::error::{Error, Result};
 use serde::{Deserialize, Serialize};
 
+use crate::trace;
+
 /// Names of lock files; if several exist, the first one counts.
 const LOCK_FILES: [&str; 7] = [
     "uv.lock",
@@ -38,7 +40,8 @@ impl PythonDecl {
 /// Lock file next to the environment in the folder `python`: its name among the code of the stage in the folder
 /// `stage`, and its path. `None` if no lock file exists.
 pub(super) fn lock_file(root: &Path, stage: &Path, python: &Path) -> Option<(String, PathBuf)> {
-    let found = LOCK_FILES.map(|name| python.with_file_name(name)).into_iter().find(|path| path.is_file())?;
+    let found =
+        LOCK_FILES.map(|name| python.with_file_name(name)).into_iter().find(|path| trace::is_file(path))?;
     let name = match (found.strip_prefix(stage), found.strip_prefix(root), stage.strip_prefix(root)) {
         (Ok(below), ..) => below.to_string_lossy().into_owned(),
         (_, Ok(of_project), Ok(stage)) => {
@@ -63,7 +66,7 @@ pub(super) fn program(python: &PythonDecl, stage: &str, name: &str) -> Result<Op
                     stage.toml";
         Err(Error::user_error(Code::MissingProgram, message, help))
     };
-    if !folder.is_dir() {
+    if !trace::is_dir(&folder) {
         let folder = folder.display();
         return refuse(format!(
             "the Python environment of stage `{stage}` does not exist: the folder {folder} is missing"
@@ -75,13 +78,18 @@ pub(super) fn program(python: &PythonDecl, stage: &str, name: &str) -> Result<Op
             "the path {folder} contains `:`, so it cannot be on the PATH of stage `{stage}`"
         ));
     }
-    match path.is_file() {
+    match trace::is_file(&path) {
         true => Ok(Some(path)),
         // Another Python would compute with other packages.
-        false if path.is_symlink() || name.starts_with("python") => refuse(format!(
-            "the Python environment of stage `{stage}` is broken: {} does not exist or is a link to nothing",
-            path.display()
-        )),
+        false
+            if trace::symlink_metadata(&path).is_ok_and(|found| found.is_symlink())
+                || name.starts_with("python") =>
+        {
+            refuse(format!(
+                "the Python environment of stage `{stage}` is broken: {} does not exist or is a link to nothing",
+                path.display()
+            ))
+        }
         false => Ok(None),
     }
 }

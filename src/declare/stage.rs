@@ -18,6 +18,7 @@ use super::resources::ResourcesDecl;
 use super::rows::RowsDecl;
 use super::stage_file::StageFile;
 use super::valid;
+use crate::trace;
 
 /// A stage as declared.
 #[derive(Debug)]
@@ -216,5 +217,5 @@ fn scripts(folder: &Path, command: &[String]) -> Vec<(String, PathBuf)> {
         !word.starts_with('{') && Path::new(word).file_name().is_some_and(|name| name == word.as_str())
     };
     let paths = command.iter().filter(plain).map(|word| (word.clone(), folder.join(word)));
-    paths.filter(|(_, path)| path.is_file()).collect()
+    paths.filter(|(_, path)| trace::is_file(path)).collect()
 }

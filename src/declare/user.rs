@@ -1,7 +1,5 @@
 //! Settings of the user for all projects: `callsheet/config.toml` in `$XDG_CONFIG_HOME` or `~/.config`.
 
-use std::env;
-use std::fs;
 use std::io::ErrorKind;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -11,6 +9,7 @@ use callsheet_worker::error::{Error, IoContext, Result, SourceText};
 use serde::Deserialize;
 
 use super::parse_toml;
+use crate::trace;
 
 /// Settings of the user, which take precedence over those of a project.
 #[derive(Debug, Default, Deserialize)]
@@ -27,7 +26,7 @@ pub(super) fn user_file() -> Option<PathBuf> {
 
 /// Folder of the user's own files: `callsheet` in `$XDG_CONFIG_HOME` or `~/.config`; `None` without a home folder.
 pub(super) fn user_folder() -> Option<PathBuf> {
-    let set = |name: &str| env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let set = |name: &str| trace::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
     let folder = set("XDG_CONFIG_HOME").or_else(|| Some(set("HOME")?.join(".config")))?;
     Some(folder.join("callsheet"))
 }
@@ -39,7 +38,7 @@ impl UserFile {
     /// Returns an error if the file cannot be read or is malformed.
     pub(super) fn read() -> Result<Self> {
         let Some(path) = user_file() else { return Ok(Self::default()) };
-        match fs::read_to_string(&path) {
+        match trace::read_to_string(&path) {
             Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
                 Ok(Self::default())
             }

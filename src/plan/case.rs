@@ -1,7 +1,6 @@
 //! Names of stages, datasets and profiles that would share a folder in `data/out`.
 
 use std::collections::HashMap;
-use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
@@ -12,6 +11,7 @@ use super::foreach::gathered;
 use super::spec::{InstanceDraft, Spec};
 use crate::declare::Project;
 use crate::target::{NO_DATASET, Target};
+use crate::trace;
 
 /// Rejects stage instances whose names differ only in case if their folders in `data/out` would be one folder.
 ///
@@ -76,7 +76,7 @@ pub(super) fn check_folders(project: &Project, target: &Target, spec: &Spec) -> 
 
 /// Returns true if a folder of the data folder is found under its name in capitals.
 fn ignores_case(data: &Path) -> bool {
-    let id = |name: &str| fs::metadata(data.join(name)).ok().map(|state| (state.dev(), state.ino()));
+    let id = |name: &str| trace::file_kind(&data.join(name)).ok().map(|state| (state.dev(), state.ino()));
     [("store", "STORE"), ("out", "OUT"), ("raw", "RAW")]
         .into_iter()
         .any(|(name, capitals)| id(name).is_some() && id(name) == id(capitals))

@@ -10,6 +10,7 @@ use super::instance::group;
 use super::place::at;
 use crate::declare::{IMPORTS, Layer, Project, StageUse, layer_names};
 use crate::target::Target;
+use crate::trace;
 
 /// Layers of a pipeline, from bottom to top.
 #[derive(Default)]
@@ -117,7 +118,7 @@ fn include(
             let help = "include a file inside the project, with a path relative to this file".to_owned();
             return refuse(format!("`{}` {what}", name.get_ref()), help);
         };
-        if !project.root.join(&path).is_file() {
+        if !trace::is_file(&project.root.join(&path)) {
             let known = layer_names(&project.root.join(&path).with_file_name(""));
             let known: Vec<String> = known.iter().map(|name| format!("{name}.toml")).collect();
             let file = path.file_name().unwrap_or_default().to_string_lossy();

@@ -1,7 +1,6 @@
 //! Sources: raw files matched by a pattern.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::io;
 use std::path::{Component, Path, PathBuf};
 
@@ -10,6 +9,7 @@ use toml::Spanned;
 
 use super::walk::walk;
 use crate::declare::{Origin, Project};
+use crate::trace;
 
 /// Returns the files that `pattern` matches below the project's folder, sorted and relative to it, and the folder that
 /// they share.
@@ -55,7 +55,7 @@ pub(super) fn matches(
     }
     if !text.contains(SPECIAL) {
         let path = normal(text);
-        if root.join(&path).is_dir() {
+        if trace::is_dir(&root.join(&path)) {
             let folder = path.display();
             let help = format!("write `{folder}/*` for its files, or `{folder}/**/*` for all files below it");
             return wrong(format!("`{text}` is a folder"), &help);
@@ -158,7 +158,7 @@ impl Results {
 }
 
 fn real(path: &Path) -> PathBuf {
-    fs::canonicalize(path).unwrap_or_else(|_| path.to_owned())
+    trace::canonicalize(path).unwrap_or_else(|_| path.to_owned())
 }
 
 /// Returns true if a part of the pattern is the name of something that exists, and contains a special character.
@@ -166,7 +166,7 @@ fn looks_literal(root: &Path, text: &str) -> bool {
     let path = normal(text);
     let special =
         |path: &&Path| path.file_name().is_some_and(|name| name.to_string_lossy().contains(SPECIAL));
-    path.ancestors().filter(special).any(|path| root.join(path).exists())
+    path.ancestors().filter(special).any(|path| trace::exists(&root.join(path)))
 }
 
 /// Part of a source's path that stands for the name of the dataset. Without a dataset, no file matches such a path.
@@ -202,9 +202,11 @@ fn alternatives(pattern: &str) -> Vec<String> {
 
 /// Returns true if `path` is a file; a dangling link is an error.
 fn file(path: &Path) -> Result<bool> {
-    match fs::metadata(path) {
+    match trace::file_kind(path) {
         Ok(found) => Ok(found.is_file()),
-        Err(error) if error.kind() == io::ErrorKind::NotFound && !path.is_symlink() => Ok(false),
+        Err(error) if error.kind() == io::ErrorKind::NotFound && trace::symlink_metadata(path).is_err() => {
+            Ok(false)
+        }
         Err(error) => Err(error).io_context("cannot read", path),
     }
 }
@@ -221,8 +223,8 @@ pub(super) fn base(pattern: &str) -> PathBuf {
 /// files and notes (`.md`, `.txt`) are ignored.
 pub(super) fn stranger(root: &Path, pattern: &str) -> Option<PathBuf> {
     let folder = base(pattern);
-    let entries = fs::read_dir(root.join(&folder)).ok()?.flatten();
-    let mut names: Vec<PathBuf> = entries.map(|entry| folder.join(entry.file_name())).collect();
+    let entries = trace::read_dir(&root.join(&folder)).ok()?;
+    let mut names: Vec<PathBuf> = entries.iter().map(|entry| folder.join(entry.file_name())).collect();
     names.sort();
     names.into_iter().find(|name| {
         let shown = name.file_name().unwrap_or_default().to_string_lossy().to_lowercase();

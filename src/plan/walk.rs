@@ -1,13 +1,14 @@
 //! Files below a folder, in which links to folders are followed.
 
 use std::collections::{BTreeSet, VecDeque};
-use std::fs::{self, DirEntry};
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use callsheet_worker::code::Code;
 use callsheet_worker::error::{Error, IoContext, Result};
+
+use crate::trace;
 
 /// Files that [`walk`] finds.
 #[derive(Default)]
@@ -30,7 +31,7 @@ pub(super) struct Found {
 pub(super) fn walk(root: &Path, base: &Path, depth: usize, hidden: bool) -> Result<Found> {
     let mut found = Found::default();
     let top = root.join(base);
-    if top.is_dir() {
+    if trace::is_dir(&top) {
         found.visit(root, &top, depth, hidden)?;
     }
     while let Some((folder, depth)) = found.links.pop_front() {
@@ -41,14 +42,11 @@ pub(super) fn walk(root: &Path, base: &Path, depth: usize, hidden: bool) -> Resu
 
 impl Found {
     fn visit(&mut self, root: &Path, folder: &Path, depth: usize, hidden: bool) -> Result<()> {
-        let state = fs::metadata(folder).io_context("cannot read", folder)?;
+        let state = trace::file_kind(folder).io_context("cannot read", folder)?;
         if depth == 0 || !self.seen.insert((state.dev(), state.ino())) {
             return Ok(());
         }
-        let entries = fs::read_dir(folder).and_then(Iterator::collect::<io::Result<Vec<DirEntry>>>);
-        let mut entries = entries.io_context("cannot list", folder)?;
-        entries.sort_by_cached_key(DirEntry::file_name);
-        for entry in entries {
+        for entry in trace::read_dir(folder).io_context("cannot list", folder)? {
             let path = entry.path();
             if !hidden && entry.file_name().as_encoded_bytes().starts_with(b".") {
                 continue;
@@ -59,8 +57,11 @@ impl Found {
                 continue;
             }
             let below = path.strip_prefix(root).unwrap_or(&path).to_owned();
-            let target =
-                if kind.is_symlink() { fs::metadata(&path).map(|state| state.file_type()) } else { Ok(kind) };
+            let target = if kind.is_symlink() {
+                trace::file_kind(&path).map(|state| state.file_type())
+            } else {
+                Ok(kind)
+            };
             match target {
                 Ok(kind) if kind.is_dir() => self.links.push_back((path, depth - 1)),
                 Ok(kind) if kind.is_file() => self.files.push(utf8(below, &path)?),

@@ -1,8 +1,6 @@
 //! Wiring of inputs: raw files, an output, or the outputs of many instances.
 
 use std::collections::HashMap;
-use std::fs::File;
-use std::io::Read;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::slice;
@@ -16,6 +14,7 @@ use super::foreach::order;
 use super::source::{DATASET, base, stranger};
 use super::spec::{InstanceDraft, SourceSpec, Spec};
 use crate::declare::{ArtifactKind, InputDecl, Origin, Project, StageDecl};
+use crate::trace;
 
 /// Files of each source by its name, or the reason why they cannot be found.
 pub(super) type Files = HashMap<String, Result<Vec<PathBuf>, String>>;
@@ -173,10 +172,8 @@ fn wire_instances(
 /// Returns false for a file that is not a Parquet file. Files named `.parquet` are not read here, because the stages that
 /// read them report what is wrong.
 fn may_be_table(file: &Path) -> bool {
-    let mut start = [0; 4];
     let is_named = file.extension().is_some_and(|suffix| suffix.eq_ignore_ascii_case("parquet"));
-    is_named
-        || File::open(file).and_then(|mut file| file.read_exact(&mut start)).is_ok_and(|()| start == *b"PAR1")
+    is_named || trace::start(file).is_ok_and(|start| start == *b"PAR1")
 }
 
 /// Returns the path or pattern of a source, for errors.

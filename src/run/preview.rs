@@ -18,6 +18,7 @@ use crate::key::ActionKey;
 use crate::plan::{Input, Plan, StageInstance, gathered};
 use crate::reason::differences_of;
 use crate::store::{LatestResult, Object, Sources, Store, digest_named, name_below};
+use crate::trace;
 
 /// Predicted state of a stage.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -284,7 +285,11 @@ fn check_verdicts(sources: &Sources, stage: &StageInstance) -> Result<()> {
     let with_verdicts = stage.decl.inputs.iter().filter(|(_, input)| input.verdicts.is_some());
     for (name, _) in with_verdicts {
         if let Some(Input::Source { files, .. }) = stage.inputs.get(name) {
-            files.iter().try_for_each(|file| curation::read(&sources.path(file)).map(drop))?;
+            for path in files.iter().map(|file| sources.path(file)) {
+                // The content that is checked is that of the key.
+                let _ = trace::metadata(&path);
+                curation::read(&path)?;
+            }
         }
     }
     Ok(())

@@ -11,6 +11,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::files::create_below;
+use crate::trace;
 
 /// Prefix of the file that marks a store's format; the number of the format follows.
 const MARKER: &str = "format-";
@@ -124,5 +125,5 @@ pub(super) fn draft_folder(staging: &Path) -> Result<tempfile::TempDir> {
 
 /// Reads a JSON file. Returns `None` if the file is missing or malformed, which the cache treats as a miss.
 pub(super) fn read_json<T: DeserializeOwned>(path: &Path) -> Option<T> {
-    serde_json::from_slice(&fs::read(path).ok()?).ok()
+    serde_json::from_slice(&trace::read(path).ok()?).ok()
 }

@@ -23,6 +23,7 @@ use super::stamp::Stamp;
 use super::view::hide;
 use crate::declare::StageDecl;
 use crate::target::Target;
+use crate::trace;
 
 /// Folder of the files of latest actions.
 pub(super) const LATEST: &str = "latest";
@@ -263,7 +264,7 @@ impl Store {
     fn records_time(&self) -> Option<(i64, i64)> {
         // Others add records to a shared store at any time; only removals matter.
         let folder = if self.sharing.is_some() { "removals" } else { "actions" };
-        let found = fs::metadata(self.shared.path(folder)).ok()?;
+        let found = trace::metadata(&self.shared.path(folder)).ok()?;
         Some((found.mtime(), found.mtime_nsec()))
     }
 

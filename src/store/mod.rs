@@ -12,6 +12,7 @@
 //! serve/                  secret and address of the web UI ([`Store::serve_folder`])
 //! staging/<run>/          files that are being written; a rename moves them into place
 //! pins/<name>.json        keys of results that are never garbage
+//! traces/<pipeline>/<dataset>/<profile>.json   reads of the last run with nothing to do ([`UpToDateRun`])
 //! sources.json            digests of raw files by path, inode, size, mtime and ctime
 //! ```
 //!
@@ -51,6 +52,7 @@ mod stored_tree;
 mod sync;
 mod tail;
 mod tree;
+mod unchanged;
 mod verify;
 mod view;
 
@@ -83,5 +85,6 @@ pub use staging::Staging;
 pub use state::StageState;
 pub use tail::Tail;
 pub use tree::open_to_owner;
+pub use unchanged::UpToDateRun;
 pub use verify::Damage;
 pub use view::{hide_all, hide_except};

@@ -20,6 +20,7 @@ use super::shared::sharing::Sharing;
 use super::stored_tree::StoredTree;
 use super::tree::open_to_owner;
 use crate::declare::ArtifactKind;
+use crate::trace;
 
 /// Path of an object that can be read on this machine.
 #[derive(Clone, Debug)]
@@ -234,6 +235,8 @@ fn has_seal(object: &Object, path: &Path) -> Option<bool> {
 }
 
 fn renew_at(object: &Object, path: &Path, tick: Tick) -> bool {
+    // Only a seal shows later that the object is intact.
+    trace::mark_unstable();
     let read = || StoredTree::of(object, path);
     let Ok(before) = read() else { return false };
     if !digest_object(object, path, tick).is_ok_and(|digest| digest == object.bytes) {

@@ -13,10 +13,10 @@ use callsheet_worker::error::{IoContext, Result};
 use serde::{Deserialize, Serialize};
 
 use super::digest::{digest_file, digest_named, digest_while};
-use super::half::read_json;
 use super::lock::LockName;
 use super::root::Store;
 use super::stamp::Stamp;
+use crate::trace;
 
 /// Time after a change of a file in which a further change may leave its time stamp equal, because the time
 /// stamp is coarse.
@@ -54,7 +54,7 @@ impl Sources {
 
     /// Loads the digests that the store remembers for files below `root`.
     pub fn load(store: &Store, root: &Path) -> Self {
-        let memory = read_json(&store.workspace.path("sources.json")).unwrap_or_default();
+        let memory = remembered(store).unwrap_or_default();
         Self { root: root.to_owned(), memory, changed: false }
     }
 
@@ -64,7 +64,7 @@ impl Sources {
     /// Returns an error if the file cannot be read.
     pub fn digest(&mut self, file: &Path) -> Result<Digest> {
         let path = self.root.join(file);
-        let found = fs::metadata(&path).io_context("cannot read", &path)?;
+        let found = trace::metadata(&path).io_context("cannot read", &path)?;
         match self.known(file, &found) {
             Some(digest) => Ok(digest),
             None => Ok(self.hash(file, |_| true)?.expect("the callback always returns true")),
@@ -82,6 +82,9 @@ impl Sources {
         let Some(digest) = digest_while(&path, go_on)? else { return Ok(None) };
         let changed = Duration::new(found.ctime().max(0) as u64, found.ctime_nsec() as u32);
         let settled = settled(UNIX_EPOCH + changed);
+        if !settled {
+            trace::mark_unstable();
+        }
         self.changed |= settled;
         let known = Remembered { stamp: Stamp::of(&found), digest, settled };
         self.memory.insert(file.to_owned(), known);
@@ -95,7 +98,7 @@ impl Sources {
         let unknown: Vec<(&Path, u64)> = files
             .iter()
             .filter_map(|file| {
-                let found = fs::metadata(self.root.join(file)).ok()?;
+                let found = trace::metadata(&self.root.join(file)).ok()?;
                 self.known(file, &found).is_none().then_some((*file, found.len()))
             })
             .collect();
@@ -157,8 +160,7 @@ impl Sources {
             }
             let _lock = store.lock(&LockName::Sources, "", |_| true)?;
             // Another run may have written its digests in the meantime.
-            let others: BTreeMap<PathBuf, Remembered> =
-                read_json(&store.workspace.path("sources.json")).unwrap_or_default();
+            let others = remembered(store).unwrap_or_default();
             for (file, known) in others {
                 self.memory.entry(file).or_insert(known);
             }
@@ -167,6 +169,12 @@ impl Sources {
         }
         Ok(())
     }
+}
+
+/// Digests that the store remembers. A run does not depend on them, because they follow from the states of
+/// the files.
+fn remembered(store: &Store) -> Option<BTreeMap<PathBuf, Remembered>> {
+    serde_json::from_slice(&fs::read(store.workspace.path("sources.json")).ok()?).ok()
 }
 
 /// Name of a raw file as a worker sees it: its path below the folder of its source.

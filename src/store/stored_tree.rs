@@ -10,6 +10,7 @@ use callsheet_worker::error::{IoContext, Result};
 
 use super::object::Object;
 use super::tree::{Entry, EntryKind, tree};
+use crate::trace;
 
 /// A file of an object: its name below the object, which is empty if the object is one file, and its state.
 pub(super) type StoredFile = (PathBuf, fs::Metadata);
@@ -29,7 +30,7 @@ impl StoredTree {
     /// Returns an error if the object does not exist or cannot be read.
     pub(super) fn read(path: &Path, folder: bool) -> Result<Self> {
         if !folder {
-            let found = fs::symlink_metadata(path).io_context("cannot read", path)?;
+            let found = trace::symlink_metadata(path).io_context("cannot read", path)?;
             return Ok(Self { files: vec![(PathBuf::new(), found)], links: None });
         }
         let (files, others): (Vec<Entry>, Vec<Entry>) = tree(path)?.into_iter().partition(Entry::is_file);
@@ -48,9 +49,9 @@ impl StoredTree {
     /// Reads the state of a table that consists of segments, each of which is a file or a link to one.
     fn of_segments(path: &Path) -> Result<Self> {
         let mut files = Vec::new();
-        for entry in fs::read_dir(path).io_context("cannot list", path)? {
-            let name = PathBuf::from(entry.io_context("cannot list", path)?.file_name());
-            let found = fs::metadata(path.join(&name)).io_context("cannot read", path.join(&name))?;
+        for entry in trace::read_dir(path).io_context("cannot list", path)? {
+            let name = PathBuf::from(entry.file_name());
+            let found = trace::metadata(&path.join(&name)).io_context("cannot read", path.join(&name))?;
             files.push((name, found));
         }
         files.sort_by(|(a, _), (b, _)| a.as_os_str().as_bytes().cmp(b.as_os_str().as_bytes()));

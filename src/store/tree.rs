@@ -10,6 +10,8 @@ use std::sync::OnceLock;
 use callsheet_worker::code::Code;
 use callsheet_worker::error::{Error, IoContext, Result};
 
+use crate::trace;
+
 /// Entry of a folder, at any depth. A folder that contains something is not an entry of its own.
 #[derive(Debug)]
 pub(super) struct Entry {
@@ -51,9 +53,9 @@ pub(super) fn tree(root: &Path) -> Result<Vec<Entry>> {
     let mut open = vec![root.to_owned()];
     while let Some(folder) = open.pop() {
         let before = entries.len() + open.len();
-        for entry in fs::read_dir(&folder).io_context("cannot list", &folder)? {
-            let path = entry.io_context("cannot list", &folder)?.path();
-            let found = fs::symlink_metadata(&path).io_context("cannot read", &path)?;
+        for entry in trace::read_dir(&folder).io_context("cannot list", &folder)? {
+            let path = entry.path();
+            let found = trace::symlink_metadata(&path).io_context("cannot read", &path)?;
             if found.is_dir() {
                 open.push(path);
                 continue;
@@ -118,8 +120,8 @@ fn relative(root: &Path, path: &Path) -> PathBuf {
 
 /// Returns the target of a link, which must exist and must still be inside of `root` after `root` was moved.
 fn target_inside(root: &Path, link: &Path) -> Result<PathBuf> {
-    let target = fs::read_link(link).io_context("cannot read", link)?;
-    let real = |path: &Path| fs::canonicalize(path);
+    let target = trace::read_link(link).io_context("cannot read", link)?;
+    let real = |path: &Path| trace::canonicalize(path);
     let exists = match real(link) {
         Ok(found) => found.starts_with(real(root).io_context("cannot read", root)?),
         Err(error) if error.kind() == ErrorKind::NotFound => false,

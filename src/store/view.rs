@@ -13,6 +13,7 @@ use super::files::remove;
 use super::object::Object;
 use super::place::digest_object;
 use super::root::Store;
+use crate::trace;
 
 /// Folder of the objects in a store.
 const OBJECTS: &str = "objects";
@@ -20,7 +21,7 @@ const OBJECTS: &str = "objects";
 impl Store {
     /// Returns true if `link` leads to the object.
     pub fn is_shown(&self, object: &Object, link: &Path, data: &Path) -> bool {
-        fs::read_link(link).is_ok_and(|now| now == target(&self.object_path(object), link, data))
+        trace::read_link(link).is_ok_and(|now| now == target(&self.object_path(object), link, data))
     }
 
     /// Creates `link` as a relative symbolic link to an object. Replaces an older link atomically.

@@ -66,6 +66,60 @@ fn no_files_use_each_other_in_a_circle() {
     assert!(circles.is_empty(), "{}", circles.join("\n\n"));
 }
 
+/// Reads of the file system and the environment that no trace contains.
+const UNTRACED: [&str; 22] = [
+    "fs::read",
+    "fs::metadata",
+    "fs::symlink_metadata",
+    "fs::canonicalize",
+    "fs::exists",
+    "File::open",
+    "OpenOptions",
+    "glob::glob",
+    "env::var",
+    "path.is_file()",
+    "path.is_dir()",
+    "path.exists()",
+    "path.is_symlink()",
+    "folder.is_dir()",
+    "file.exists()",
+    ".canonicalize()",
+    ").is_file()",
+    ").is_dir()",
+    ").exists()",
+    ".try_exists()",
+    ".read_dir()",
+    ".read_link()",
+];
+
+/// Files that decide what a run does. Other files of these layers are used only after that, or by other commands.
+const DECIDES: [&str; 6] = [
+    "src/declare",
+    "src/plan",
+    "src/store/stored_tree.rs",
+    "src/run/owner.rs",
+    "src/run/preview.rs",
+    "src/key.rs",
+];
+
+#[test]
+fn what_decides_about_a_run_is_read_with_a_trace() {
+    let mut problems = Vec::new();
+    let of_run = |file: &PathBuf| DECIDES.iter().any(|path| file.starts_with(root().join(path)));
+    // This file changes a declaration, for a command.
+    let of_command = |file: &PathBuf| file.ends_with("src/declare/store_key.rs");
+    for file in graph(&root().join("src")).into_keys().filter(|file| of_run(file) && !of_command(file)) {
+        let text = fs::read_to_string(&file).expect("code");
+        let code = text.split("#[cfg(test)]").next().unwrap_or_default();
+        for (number, line) in code.lines().enumerate() {
+            if UNTRACED.iter().any(|way| line.contains(way)) && !line.contains("trace::") {
+                problems.push(format!("{}:{}: {}", shown(&file), number + 1, line.trim()));
+            }
+        }
+    }
+    assert!(problems.is_empty(), "read through crate::trace:\n{}", problems.join("\n"));
+}
+
 #[test]
 fn an_import_upward_and_a_circle_are_found() {
     let project = tempfile::tempdir().expect("a folder");

@@ -42,5 +42,6 @@ mod snapshot;
 mod sources;
 mod support;
 mod terminal;
+mod unchanged;
 mod uses;
 mod whole;

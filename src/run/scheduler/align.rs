@@ -12,6 +12,7 @@ use crate::plan::Plan;
 use crate::run::executor::Executor;
 use crate::run::preview::preview;
 use crate::store::{LatestResult, Object, hide_all, hide_except};
+use crate::trace;
 
 /// Links that `data/out` must have, with the objects to which they lead.
 type Links = BTreeMap<PathBuf, Object>;
@@ -24,6 +25,8 @@ impl<'a, R: FnMut(&Event), E: Executor<'a>> Scheduler<'a, R, E> {
         if self.run.replaces.is_none() || self.is_aligned(&unshown) {
             return;
         }
+        // All links are listed, without a trace.
+        trace::end();
         let aligned = if self.knows_links() {
             self.hide_stale()
         } else {
