@@ -22,7 +22,7 @@ fn the_overview_shows_what_a_run_would_do_and_why() {
     assert!(page.contains("second.copy") && page.contains("/run/2"), "{page}");
     project.write("data/raw/a.txt", "other content\n");
     let page = browser.page("/");
-    assert!(page.contains("1 of 4 stages would run, and 1 may run: about "), "{page}");
+    assert!(page.contains("1 of 4 stages would run, and 1 may run: "), "{page}");
     assert!(page.contains("input from: a.txt changed"), "{page}");
 }
 
