@@ -60,15 +60,21 @@ static OPEN: Mutex<Option<OpenTrace>> = Mutex::new(None);
 
 #[derive(Default)]
 struct OpenTrace {
-    found: BTreeMap<(ReadKind, PathBuf), Finding>,
-    /// True if two equal reads gave different results, or if a file may change while its metadata stays equal.
+    /// Reads in the order of the calls; some are repeated.
+    reads: Vec<(ReadKind, PathBuf, Finding)>,
+    /// True if a file may change while its metadata stays equal.
     unstable: bool,
 }
 
-/// Reads, and a digest of their results.
+/// Reads by kind, with their results.
 #[derive(Debug, Deserialize, Serialize)]
-pub struct Trace {
-    paths: BTreeMap<ReadKind, Vec<PathBuf>>,
+pub struct Trace(BTreeMap<ReadKind, Reads>);
+
+/// Reads of one kind.
+#[derive(Debug, Deserialize, Serialize)]
+struct Reads {
+    paths: Vec<PathBuf>,
+    /// Digest of the results.
     found: Digest,
 }
 
@@ -81,18 +87,22 @@ pub fn begin() {
 /// Ends the trace, and returns it unless a result may have changed in the meantime.
 pub fn end() -> Option<Trace> {
     ON.store(false, Relaxed);
-    let OpenTrace { found, unstable } = open().take()?;
-    // JSON cannot contain other paths.
-    if unstable || found.keys().any(|(_, path)| path.to_str().is_none()) {
+    let OpenTrace { mut reads, unstable } = open().take()?;
+    reads.sort_unstable();
+    reads.dedup();
+    // If a repeated read gave another result, something changed. JSON cannot contain paths that are not UTF-8.
+    let differs = reads.windows(2).any(|pair| (pair[0].0, &pair[0].1) == (pair[1].0, &pair[1].1));
+    if unstable || differs || reads.iter().any(|(_, path, _)| path.to_str().is_none()) {
         return None;
     }
-    let mut paths: BTreeMap<ReadKind, Vec<PathBuf>> = BTreeMap::new();
-    let mut all = Vec::with_capacity(found.len());
-    for ((kind, path), finding) in found {
-        paths.entry(kind).or_default().push(path);
-        all.push(finding);
+    let mut by_kind: BTreeMap<ReadKind, (Vec<PathBuf>, Vec<Finding>)> = BTreeMap::new();
+    for (kind, path, finding) in reads {
+        let (paths, found) = by_kind.entry(kind).or_default();
+        paths.push(path);
+        found.push(finding);
     }
-    Some(Trace { paths, found: digest(&all) })
+    let reads = |(paths, found): (Vec<PathBuf>, Vec<Finding>)| Reads { paths, found: digest(&found) };
+    Some(Trace(by_kind.into_iter().map(|(kind, all)| (kind, reads(all))).collect()))
 }
 
 /// States that a file which was read may change while its metadata stays equal: the times of files are coarse.
@@ -103,12 +113,12 @@ pub fn mark_unstable() {
 }
 
 impl Trace {
-    /// Returns true if every read gives the same result again.
+    /// Returns true if every read gives the same result again. The check ends with the first kind of reads that does not.
     pub fn is_valid(&self) -> bool {
-        let all: Vec<(ReadKind, &PathBuf)> =
-            self.paths.iter().flat_map(|(kind, paths)| paths.iter().map(|path| (*kind, path))).collect();
-        let found: Vec<Finding> = all.into_par_iter().map(|(kind, path)| repeat(kind, path)).collect();
-        digest(&found) == self.found
+        self.0.iter().all(|(kind, reads)| {
+            let found: Vec<Finding> = reads.paths.par_iter().map(|path| repeat(*kind, path)).collect();
+            digest(&found) == reads.found
+        })
     }
 }
 
@@ -132,8 +142,7 @@ fn traced<T>(
     }
     let finding = of(&result, found);
     if let Some(trace) = &mut *open() {
-        let before = trace.found.insert((kind, path.to_owned()), finding);
-        trace.unstable |= before.is_some_and(|before| before != finding);
+        trace.reads.push((kind, path.to_owned(), finding));
     }
     result
 }

@@ -76,6 +76,7 @@ fn a_variational_models_codes_are_means_and_need_no_draw() {
 
 #[test]
 fn one_content_under_many_codes_is_as_if_it_were_repeated() {
+    tch::manual_seed(0);
     let a = Tensor::randint(256, [1, 3, SIDE, SIDE], (Kind::Uint8, Device::Cpu));
     let codes = Tensor::randn([5, 8], (Kind::Float, Device::Cpu));
     for (name, objective) in all(|_| false) {
