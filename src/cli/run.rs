@@ -202,9 +202,8 @@ impl Run {
     /// Returns the reporter of events: as JSON, on a terminal, else as lines.
     fn reporter<'a>(&self, store: &'a Store, plan: &Plan, snapshot: &StoreSnapshot) -> Reporter<'a> {
         let title = plan.request.target.to_string();
-        let labels = plan.stages.iter().flat_map(|stage| stage.labels.iter().cloned()).collect();
         let before = plan.stages.iter().map(|stage| (stage.name.clone(), snapshot.seconds_here(&stage.name)));
-        let lines = LogReporter::new(title, labels, store, Overview::new(before));
+        let lines = LogReporter::new(title, plan.labels(), store, Overview::new(before));
         match self.json {
             true => Reporter::Json,
             false if self.quiet => Reporter::Quiet(lines),

@@ -54,8 +54,7 @@ impl UpToDateCheck {
             return;
         }
         let target = plan.request.target.clone();
-        let labels = plan.stages.iter().flat_map(|stage| stage.labels.iter().cloned()).collect();
-        let (heading, root) = (heading(&target.to_string(), &labels), project.root.clone());
+        let (heading, root) = (heading(&target.to_string(), &plan.labels()), project.root.clone());
         let run = UpToDateRun { root, program: self.program, target, heading, stages: summary.cached, trace };
         // If the project cannot be written, the next run plans again.
         let _ = store.write_up_to_date_run(&run);

@@ -119,8 +119,9 @@ pub fn command(project: Option<&Project>, name: &str) -> Result<Command> {
             "",
         )),
     };
-    let beside = engine.with_file_name(name);
-    let found = found.or_else(|error| if trace::is_file(&beside) { Ok(beside) } else { Err(error) })?;
+    let next_to_engine = engine.with_file_name(name);
+    let found = found
+        .or_else(|error| if trace::is_file(&next_to_engine) { Ok(next_to_engine) } else { Err(error) })?;
     if trace::canonicalize(&found).ok() == trace::canonicalize(&engine).ok() {
         let message = format!("program `{name}` is callsheet itself, which would start itself endlessly");
         return Err(Error::user_error(

@@ -158,6 +158,11 @@ pub struct Plan {
 }
 
 impl Plan {
+    /// Labels of the stand-ins that results are based on.
+    pub fn labels(&self) -> BTreeSet<String> {
+        self.stages.iter().flat_map(|stage| stage.labels.iter().cloned()).collect()
+    }
+
     /// Returns every raw file that the plan reads, without duplicates.
     pub fn raw_files(&self) -> BTreeSet<&Path> {
         let inputs = self.stages.iter().flat_map(|stage| stage.inputs.values());

@@ -11,6 +11,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::files::create_below;
+use crate::target::Target;
 use crate::trace;
 
 /// Prefix of the file that marks a store's format; the number of the format follows.
@@ -92,6 +93,13 @@ impl Half {
                 "use the version of callsheet that wrote the store, or set `{key}` in callsheet.toml to another folder"
             ),
         )
+    }
+
+    /// Path of a target's JSON file in `folder`.
+    pub(super) fn path_of_target(&self, folder: &str, target: &Target) -> PathBuf {
+        let mut path = self.path(folder).join(target.folder()).into_os_string();
+        path.push(".json");
+        path.into()
     }
 
     /// Writes `value` as JSON so that a reader sees all of it or none.

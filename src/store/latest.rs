@@ -269,9 +269,7 @@ impl Store {
     }
 
     fn latest_path(&self, target: &Target) -> PathBuf {
-        let mut path = self.workspace.path(LATEST).join(target.folder()).into_os_string();
-        path.push(".json");
-        path.into()
+        self.workspace.path_of_target(LATEST, target)
     }
 }
 

@@ -11,7 +11,6 @@ use super::files::{files, remove};
 use super::half::read_json;
 use super::latest::{LATEST, LatestResults};
 use super::root::Store;
-use super::unchanged::trace_name;
 use crate::target::Target;
 
 /// Latest action of a stage that is not declared any more.
@@ -71,7 +70,7 @@ impl Store {
             gone.for_each(|orphan| heads.remove(&orphan.stage));
             self.workspace.write_json(path, &heads)?;
             // The trace is not valid any more.
-            remove(&self.workspace.path(trace_name(heads.target())))?;
+            remove(&self.trace_path(heads.target()))?;
         }
         for link in orphans.iter().flat_map(|orphan| &orphan.shown).filter(|path| path.is_symlink()) {
             remove(link)?;

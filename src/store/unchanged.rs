@@ -11,7 +11,7 @@ use crate::target::Target;
 use crate::trace::Trace;
 
 /// Folder of these runs.
-pub(super) const TRACES: &str = "traces";
+const TRACES: &str = "traces";
 
 /// A run that found nothing to do.
 #[derive(Debug, Deserialize, Serialize)]
@@ -34,10 +34,15 @@ impl Store {
     /// Returns the last run that found nothing to do, if it was of this project, program and target, and its trace is still
     /// valid.
     pub fn up_to_date_run(&self, root: &Path, program: &Path, target: &Target) -> Option<UpToDateRun> {
-        let text = fs::read(self.workspace.path(trace_name(target))).ok()?;
+        let text = fs::read(self.trace_path(target)).ok()?;
         let run: UpToDateRun = serde_json::from_slice(&text).ok()?;
         let is_same = run.root == root && run.program == program && run.target == *target;
         (is_same && run.trace.is_valid()).then_some(run)
+    }
+
+    /// Path of the last run of a target that found nothing to do.
+    pub(super) fn trace_path(&self, target: &Target) -> PathBuf {
+        self.workspace.path_of_target(TRACES, target)
     }
 
     /// Stores a run that found nothing to do.
@@ -45,13 +50,6 @@ impl Store {
     /// # Errors
     /// Returns an error if the store cannot be written.
     pub fn write_up_to_date_run(&self, run: &UpToDateRun) -> Result<()> {
-        self.workspace.write_json(&self.workspace.path(trace_name(&run.target)), run)
+        self.workspace.write_json(&self.trace_path(&run.target), run)
     }
-}
-
-/// Path of the run of a target, below the store.
-pub(super) fn trace_name(target: &Target) -> PathBuf {
-    let mut path = Path::new(TRACES).join(target.folder()).into_os_string();
-    path.push(".json");
-    path.into()
 }

@@ -139,11 +139,15 @@ impl Method {
     /// Returns the standard deviation of a metric's mean between repetitions; NaN if there is only one.
     pub(crate) fn deviation(&self, metric: usize) -> f64 {
         let means: Vec<f64> = self.tables.iter().map(|table| finite_mean(&table.values[metric])).collect();
-        let mean = means.iter().sum::<f64>() / means.len() as f64;
-        let squares: f64 = means.iter().map(|one| (one - mean).powi(2)).sum();
-        // With one repetition, this is 0 / 0.
-        (squares / (means.len() - 1) as f64).sqrt()
+        deviation(&means)
     }
+}
+
+/// Standard deviation between values, with the divisor n - 1; NaN for a single value.
+pub(crate) fn deviation(values: &[f64]) -> f64 {
+    let mean = values.iter().sum::<f64>() / values.len() as f64;
+    let squares: f64 = values.iter().map(|value| (value - mean).powi(2)).sum();
+    (squares / (values.len() - 1) as f64).sqrt()
 }
 
 /// Reads the objectives of an input, by the values over which they were fanned out.

@@ -19,7 +19,7 @@ use crate::lib::metrics::METRICS;
 use crate::lib::objective::{Objective, Term};
 use bootstrap::interval;
 use callsheet_worker::{Job, user_error};
-pub(crate) use method::{Method, name};
+pub(crate) use method::{Method, deviation, name};
 use published::Published;
 
 #[derive(Deserialize)]

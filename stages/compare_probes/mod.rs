@@ -6,7 +6,7 @@ use anyhow::Result;
 use callsheet_worker::table::read_columns;
 use callsheet_worker::{Job, user_error};
 
-use crate::compare_methods::name;
+use crate::compare_methods::{deviation, name};
 use crate::lib::columns::{float64s, int32s, read_float64s, read_int32s, read_strings, strings, write_table};
 
 /// Text columns that, with the variant, identify a measured value.
@@ -105,11 +105,4 @@ impl Measured {
 
 fn mean(values: &[f64]) -> f64 {
     values.iter().sum::<f64>() / values.len() as f64
-}
-
-/// Standard deviation between values, with the divisor n - 1; NaN for a single value.
-fn deviation(values: &[f64]) -> f64 {
-    let mean = mean(values);
-    let squares: f64 = values.iter().map(|value| (value - mean).powi(2)).sum();
-    (squares / (values.len() as f64 - 1.0)).sqrt()
 }

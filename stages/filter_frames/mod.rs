@@ -33,7 +33,7 @@ const COLUMNS: [&str; 8] =
 /// Runs the stage.
 ///
 /// # Errors
-/// Returns an error if there is no filter or no frame, or a frame cannot be decoded.
+/// Returns an error if `filters` or the table of frames is empty, or if a frame cannot be decoded.
 pub(crate) fn run(job: &Job) -> Result<()> {
     let params: Params = job.params()?;
     if params.filters.is_empty() {
@@ -47,7 +47,7 @@ pub(crate) fn run(job: &Job) -> Result<()> {
         let ids = read_strings(&rows, "frame_id")?;
         let drawn: Vec<Applied> =
             ids.iter().map(|id| Applied::draw(&params.filters, params.seed, id)).collect();
-        let columns = columns(&rows, &pictures(&rows, &ids, &drawn, &params, path)?)?;
+        let columns = columns(&rows, &ids, &pictures(&rows, &ids, &drawn, &params, path)?)?;
         let table = match &mut table {
             Some(table) => table,
             none => none.insert(job.table("frames", schema_of(&columns))?),
@@ -90,9 +90,8 @@ fn pictures(
 }
 
 /// The rows with other pictures.
-fn columns(rows: &RecordBatch, pictures: &[RgbImage]) -> Result<Vec<Column>> {
-    let names: Vec<String> =
-        read_strings(rows, "frame_id")?.into_iter().map(|id| format!("{id}.png")).collect();
+fn columns(rows: &RecordBatch, ids: &[String], pictures: &[RgbImage]) -> Result<Vec<Column>> {
+    let names: Vec<String> = ids.iter().map(|id| format!("{id}.png")).collect();
     let pngs: Vec<Vec<u8>> = pictures.par_iter().map(encode_png).collect::<Result<_>>()?;
     let digests: Vec<String> = pictures.par_iter().map(content_digest).collect();
     let column = |name: &'static str| {

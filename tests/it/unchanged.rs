@@ -84,6 +84,14 @@ fn settle(project: &Project) {
     assert!(knew(project) && knew(project), "nothing has changed after {runs:?} runs");
 }
 
+/// A project whose last run stored its trace.
+fn settled() -> Project {
+    let project = project();
+    sleep(SETTLED);
+    settle(&project);
+    project
+}
+
 fn stored(project: &Project) -> PathBuf {
     project.path("data/store/traces/main/mine/small.json")
 }
@@ -119,9 +127,7 @@ fn is_seen(project: &Project, change: &str) -> bool {
 
 #[test]
 fn whatever_changes_in_a_project_is_seen_by_the_next_run() {
-    let project = project();
-    sleep(SETTLED);
-    settle(&project);
+    let project = settled();
     let mut seen: Vec<String> = Vec::new();
     for entry in entries(&project) {
         let (name, path) = (entry.to_string_lossy().into_owned(), project.path(&entry.to_string_lossy()));
@@ -169,9 +175,7 @@ fn whatever_changes_in_a_project_is_seen_by_the_next_run() {
 
 #[test]
 fn whatever_changes_among_the_results_is_seen_by_the_next_run() {
-    let project = project();
-    sleep(SETTLED);
-    settle(&project);
+    let project = settled();
     let out = project.path("data/out/main/mine/small");
     let object = fs::canonicalize(out.join("copy/copy.txt")).expect("an object");
     let tree = fs::canonicalize(out.join("tree/tree")).expect("an object");
@@ -208,9 +212,7 @@ fn whatever_changes_among_the_results_is_seen_by_the_next_run() {
 
 #[test]
 fn another_environment_and_other_options_need_a_plan() {
-    let project = project();
-    sleep(SETTLED);
-    settle(&project);
+    let project = settled();
     let own = project.path("own");
     fs::create_dir_all(own.join("callsheet")).expect("created");
     let knows = |variables: &[(&str, &str)], arguments: &[&str]| {
@@ -242,9 +244,7 @@ fn a_run_with_something_to_do_or_a_young_raw_file_stores_no_trace() {
 
 #[test]
 fn a_copy_of_a_project_reads_its_own_files() {
-    let project = project();
-    sleep(SETTLED);
-    settle(&project);
+    let project = settled();
     let copy = Project::of(&project.path(""));
     copy.write("stages/copy/copy.sh", "echo other > $1\n");
     assert!(!knew(&copy) && knew(&project));
@@ -253,9 +253,7 @@ fn a_copy_of_a_project_reads_its_own_files() {
 
 #[test]
 fn another_program_or_another_target_with_the_same_path_needs_a_plan() {
-    let project = project();
-    sleep(SETTLED);
-    settle(&project);
+    let project = settled();
     let program = project.path("callsheet-copy");
     fs::copy(env!("CARGO_BIN_EXE_callsheet"), &program).expect("copied");
     let output =
@@ -271,9 +269,7 @@ fn another_program_or_another_target_with_the_same_path_needs_a_plan() {
 
 #[test]
 fn a_link_that_comes_back_for_a_removed_stage_is_hidden_by_the_next_run() {
-    let project = project();
-    sleep(SETTLED);
-    settle(&project);
+    let project = settled();
     let pipeline = project.read("pipelines/main.toml");
     project.write("pipelines/main.toml", &pipeline.replace("[stages.tree]\ninputs.texts = \"texts\"\n", ""));
     let link = project.path("data/out/main/mine/small/tree/tree");
