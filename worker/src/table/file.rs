@@ -106,6 +106,15 @@ impl TableFile {
         self
     }
 
+    /// Restricts the file to one row group.
+    pub(super) fn group(mut self, index: usize) -> Result<Self> {
+        let rows = self.metadata().row_groups().get(index).map(|group| group.num_rows().unsigned_abs());
+        let gone = || ParquetError::General(format!("the file has no row group {index}"));
+        self.rows = Some(rows.ok_or_else(gone).io_context("cannot read", &self.path)?);
+        self.builder = self.builder.with_row_groups(vec![index]);
+        Ok(self)
+    }
+
     /// Reads batches of at most `rows` rows. Text, binary and lists are in the plain encodings.
     pub(super) fn batches(self, rows: usize) -> Result<Batches> {
         self.read(rows, true)
