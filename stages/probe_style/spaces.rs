@@ -72,7 +72,7 @@ fn places(codes: &Codes, ids: &[String]) -> Vec<Option<usize>> {
 /// Returns an error if the features cannot be read.
 pub(super) fn style(job: &Job, grams: &Path, codes: &Codes, weighting: &str) -> Result<Space> {
     let features = Features::all(grams, &Images::read(job.input("pairs")?)?)?;
-    let kernel = Kernel::new(&features, weighting, |_| ())?;
+    let (kernel, _) = Kernel::new(&features, weighting, |_| ())?;
     Ok(Space { distances: Distances::Style(kernel), places: places(codes, &features.image_ids) })
 }
 

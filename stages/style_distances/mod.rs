@@ -44,9 +44,11 @@ pub(crate) fn run(job: &Job) -> Result<()> {
     let eligible = |image: usize, other: usize| !apart || features.crops[other] != features.crops[image];
     let wanted = NeighbourCounts { near: params.near, far: params.far };
 
-    // Each panel is read and processed once for the products, and once for the differences.
+    // Each panel is processed once for the products and once for the differences. It is read before, except the last
+    // one, which is still there.
     let steps = features.panels() * 4;
-    let kernel = Kernel::new(&features, &params.weighting, |done| job.progress(done, steps, "steps"))?;
+    let (kernel, last) =
+        Kernel::new(&features, &params.weighting, |done| job.progress(done, steps, "steps"))?;
     check_apart(&features, &kernel, &params)?;
     let pairs: BTreeSet<(u32, u32)> = (0..features.len())
         .into_par_iter()
@@ -61,7 +63,7 @@ pub(crate) fn run(job: &Job) -> Result<()> {
         })
         .collect();
     let pairs: Vec<(u32, u32)> = pairs.into_iter().collect();
-    let exact = direct::distances(&features, &params.weighting, &pairs, |done| {
+    let exact = direct::distances(&features, &params.weighting, &pairs, last, |done| {
         job.progress(features.panels() * 2 + done, steps, "steps");
     })?;
     let exact: HashMap<(u32, u32), f64> = pairs.into_iter().zip(exact).collect();
@@ -97,7 +99,7 @@ fn check_apart(features: &Features, kernel: &Kernel, params: &Params) -> Result<
         return Ok(());
     }
     let pairs: Vec<(u32, u32)> = (1..features.len() as u32).map(|other| (0, other)).collect();
-    let distances = direct::distances(features, &params.weighting, &pairs, |_| ())?;
+    let distances = direct::distances(features, &params.weighting, &pairs, None, |_| ())?;
     if distances.iter().any(|distance| *distance > 0.0) {
         return Ok(());
     }

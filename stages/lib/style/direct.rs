@@ -9,8 +9,8 @@ use super::tap_factor;
 /// Number of columns that are compared at a time, so that those of all images stay in the cache.
 const COLUMNS: usize = 512;
 
-/// Computes the squared distances of `pairs` of images. Calls `progress` when a panel has been read, and when
-/// it has been compared.
+/// Computes the squared distances of `pairs` of images. `kept` is a panel that need not be read. Calls `progress` when a
+/// panel has been read, and when it has been compared.
 ///
 /// # Errors
 /// Returns an error if the features cannot be read.
@@ -18,17 +18,18 @@ pub(crate) fn distances(
     features: &Features,
     weighting: &str,
     pairs: &[(u32, u32)],
+    kept: Option<Panel>,
     progress: impl Fn(usize),
 ) -> Result<Vec<f64>> {
     let mut distances = vec![0f64; pairs.len()];
     let mut done = 0;
     // Number of pairs per task. Neighbours in the list share their first image.
     let share = pairs.len().div_ceil(rayon::current_num_threads() * 4).max(1);
-    features.each_panel(|panel| {
+    features.each_panel(kept, |panel| {
         progress(done + 1);
         let factor = tap_factor(weighting, panel.tap).powi(2);
         distances.par_chunks_mut(share).zip(pairs.par_chunks(share)).for_each(|(distances, pairs)| {
-            add(&panel, factor, pairs, distances);
+            add(panel, factor, pairs, distances);
         });
         done += 2;
         progress(done);

@@ -2,11 +2,11 @@
 
 use std::collections::{HashMap, HashSet};
 use std::ops::Range;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
 use anyhow::Result;
-use callsheet_worker::table::{part_files, read_batches, read_columns};
+use callsheet_worker::table::{RowGroup, read_columns, row_groups};
 use callsheet_worker::user_error;
 use rayon::prelude::*;
 
@@ -16,15 +16,16 @@ use crate::lib::data::Images;
 use crate::lib::nn::vgg::CHANNELS;
 use crate::lib::splits::choose;
 
-/// Largest size of a panel in bytes. Including all other data, 8,000 images need less than 4 GiB.
-const PANEL_BYTES: usize = 1 << 30;
+/// Largest size of a panel in bytes. A column that is divided into panels is decoded once for each of them, so larger
+/// panels are faster to read. Including all other data, 8,000 images need less than 4 GiB.
+const PANEL_BYTES: usize = 9 << 28;
 
 /// Number of rows that one thread decodes at a time. A row of the widest column has 0.5 MB.
 const ROWS: usize = 32;
 
 /// Table of Gram features, and the images that were selected from it.
 pub(crate) struct Features {
-    parts: Vec<PathBuf>,
+    groups: Vec<RowGroup>,
     /// Row keys of the images, in the order of the table.
     pub image_ids: Vec<String>,
     /// Crop index of each image.
@@ -90,7 +91,7 @@ impl Features {
         let ids = read_strings(&read_columns(path, &["image_id"])?, "image_id")?;
         let image_ids: Vec<String> = ids.into_iter().filter(|id| may(id)).collect();
         Ok(Self {
-            parts: part_files(path)?,
+            groups: row_groups(path)?,
             crops: image_ids.iter().filter_map(|id| images.crop(id)).collect(),
             positions: image_ids.iter().cloned().zip(0..).collect(),
             image_ids,
@@ -108,16 +109,30 @@ impl Features {
         self.ranges().len()
     }
 
-    /// Calls `each` with all values, panel by panel.
+    /// Calls `each` with all values, panel by panel, and returns the last panel. Given as `kept` to the next call, it
+    /// comes first there and is not read again.
     ///
     /// # Errors
     /// Returns an error if the table cannot be read, or `each` fails.
-    pub(crate) fn each_panel(&self, mut each: impl FnMut(Panel) -> Result<()>) -> Result<()> {
-        for (tap, entries) in self.ranges() {
-            let values = self.read(tap, &entries)?;
-            each(Panel { tap, entries, values })?;
+    pub(crate) fn each_panel(
+        &self,
+        kept: Option<Panel>,
+        mut each: impl FnMut(&Panel) -> Result<()>,
+    ) -> Result<Option<Panel>> {
+        let mut ranges = self.ranges();
+        if let Some(kept) = &kept {
+            each(kept)?;
+            ranges.retain(|(tap, entries)| (*tap, entries) != (kept.tap, &kept.entries));
         }
-        Ok(())
+        let mut last = kept;
+        for (tap, entries) in ranges {
+            drop(last.take()); // before the next one is read, so that memory holds one panel
+            let values = self.read(tap, &entries)?;
+            let panel = Panel { tap, entries, values };
+            each(&panel)?;
+            last = Some(panel);
+        }
+        Ok(last)
     }
 
     /// Sets the size of panels, so that few images need as many panels as many images.
@@ -140,8 +155,8 @@ impl Features {
         let (column, width) = (GRAM_COLUMNS[tap], triangle(CHANNELS[tap]));
         let mut values = vec![0f32; self.len() * entries.len()];
         let rows: Vec<Mutex<&mut [f32]>> = values.chunks_exact_mut(entries.len()).map(Mutex::new).collect();
-        self.parts.par_iter().try_for_each(|part| -> Result<()> {
-            read_batches(part, &["image_id", column], ROWS, |batch| -> Result<()> {
+        self.groups.par_iter().try_for_each(|group| -> Result<()> {
+            group.read_batches(&["image_id", column], ROWS, |batch| -> Result<()> {
                 let ids = read_strings(&batch, "image_id")?;
                 let triangles = read_vectors(&batch, column)?.chunks_exact(width);
                 for (id, triangle) in ids.iter().zip(triangles) {

@@ -35,19 +35,23 @@ impl Kernel {
     /// been multiplied.
     ///
     /// Vectors are centred near their mean. This does not change distances and keeps the products small, so
-    /// that few digits cancel.
+    /// that few digits cancel. Also returns the last panel, for [`direct::distances`](super::direct::distances).
     ///
     /// # Errors
     /// Returns an error if the features cannot be read.
-    pub(crate) fn new(features: &Features, weighting: &str, progress: impl Fn(usize)) -> Result<Self> {
+    pub(crate) fn new(
+        features: &Features,
+        weighting: &str,
+        progress: impl Fn(usize),
+    ) -> Result<(Self, Option<Panel>)> {
         let n = features.len();
         let kernel = Tensor::zeros([n as i64, n as i64], (Kind::Double, Device::Cpu));
         let mut done = 0;
-        features.each_panel(|panel| {
+        let last = features.each_panel(None, |panel| {
             progress(done + 1);
-            let scale = scale(&panel, tap_factor(weighting, panel.tap));
+            let scale = scale(panel, tap_factor(weighting, panel.tap));
             for start in (0..scale.len()).step_by(TILE) {
-                let tile = tile(&panel, start, &scale[start..scale.len().min(start + TILE)]);
+                let tile = tile(panel, start, &scale[start..scale.len().min(start + TILE)]);
                 add_product(&kernel, &tile);
             }
             done += 2;
@@ -55,7 +59,7 @@ impl Kernel {
             Ok(())
         })?;
         mirror(&kernel);
-        Ok(Self { n, products: values(&kernel)? })
+        Ok((Self { n, products: values(&kernel)? }, last))
     }
 
     /// Squared distances of image `row` to all images, each with its largest possible error.

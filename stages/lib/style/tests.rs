@@ -111,7 +111,8 @@ fn neighbours_are_those_of_a_brute_force_computation_in_float64() {
             features.set_panel_bytes(COUNT * 4 * 9000);
         }
         assert_eq!(features.panels(), panels);
-        let kernel = Kernel::new(&features, weighting, |_| ()).expect("products");
+        let (kernel, last) = Kernel::new(&features, weighting, |_| ()).expect("products");
+        assert!(last.is_some());
         let wanted = NeighbourCounts { near: 3, far: 5 };
         let exact = all_defined(&styles, weighting);
         let other_crop = |image: usize| move |other: usize| other % 2 != image % 2;
@@ -125,7 +126,7 @@ fn neighbours_are_those_of_a_brute_force_computation_in_float64() {
             pairs.extend(doubtful.map(|other| (image as u32, other as u32)));
         }
         // The pairs of all images are computed together, because the features are read once for all of them.
-        let direct = direct::distances(&features, weighting, &pairs, |_| ()).expect("distances");
+        let direct = direct::distances(&features, weighting, &pairs, last, |_| ()).expect("distances");
         for image in 0..COUNT {
             let exact = &exact[image];
             let mut row: Vec<f64> = kernel.row(image).map(|(rough, _)| rough).collect();
@@ -148,7 +149,7 @@ fn neighbours_are_those_of_a_brute_force_computation_in_float64() {
         // The error of the products exceeds the distance of almost equal images. That of equal images is
         // exactly 0.
         assert!(kernel.row(20).nth(21).is_some_and(|(rough, error)| rough < error));
-        let same = direct::distances(&features, weighting, &[(22, 23)], |_| ()).expect("a distance");
+        let same = direct::distances(&features, weighting, &[(22, 23)], None, |_| ()).expect("a distance");
         assert_eq!(same, [0.0]);
     }
 }
