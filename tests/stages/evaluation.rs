@@ -76,6 +76,26 @@ fn methods_are_listed_with_trivial_predictors_intervals_and_the_distance_name() 
 }
 
 #[test]
+fn claims_compare_the_fine_tuned_model_with_trivial_predictors_a_wrong_style_and_a_frozen_encoder() {
+    let project = finished();
+    let claims = table(&project, "test_claims/claims");
+    let others = [
+        "copy, untrained",
+        "mean, untrained",
+        "reinhard, untrained",
+        "fine-tuned, another image's style",
+        "encoder frozen",
+    ];
+    let twice: Vec<&str> = others.iter().flat_map(|other| [*other; 2]).collect();
+    assert_eq!(texts(&claims, "than"), twice, "by PSNR and by the distance");
+    assert!(texts(&claims, "better").iter().all(|better| better == "fine-tuned"));
+    let ours = floats(&table(&project, "evaluate_finetuned/reconstruction"), "distance");
+    let theirs = floats(&table(&project, "evaluate_other_style/reconstruction"), "distance");
+    let found = floats(&claims, "difference")[7];
+    assert!((found - (mean(&ours) - mean(&theirs))).abs() < 1e-9, "{found}");
+}
+
+#[test]
 fn baselines_with_missing_or_mismatched_inputs_are_refused() {
     let text = fs::read_to_string(repository().join("pipelines/parts/baselines.toml")).expect("a file");
     let wired = |from: &str, to: &str| {
