@@ -80,6 +80,12 @@ fn a_page_keeps_its_line_ends_its_last_line_its_link_and_its_examples() {
 }
 
 #[test]
+fn the_page_of_evidence_shows_what_its_files_contain() {
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/evidence.md");
+    assert_eq!(run(&page, true).expect("checked"), 0, "run `callsheet tables docs/evidence.md`");
+}
+
+#[test]
 fn rows_are_chosen_by_their_values() {
     for (filter, shown) in [
         ("where.method = [\"a|b\"]", vec!["a\\|b"]),
