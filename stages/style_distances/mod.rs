@@ -12,7 +12,7 @@ use serde::Deserialize;
 use crate::lib::columns::{batch, float64s, int32s, list, lists, schema, strings};
 use crate::lib::data::Images;
 use crate::lib::style::nearest::{NeighbourCounts, doubtful, neighbours, official_near};
-use crate::lib::style::{Features, Kernel, direct};
+use crate::lib::style::{Features, Kernel, Panel, direct};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -44,12 +44,12 @@ pub(crate) fn run(job: &Job) -> Result<()> {
     let eligible = |image: usize, other: usize| !apart || features.crops[other] != features.crops[image];
     let wanted = NeighbourCounts { near: params.near, far: params.far };
 
-    // Each panel is processed once for the products and once for the differences. It is read before, except the last
-    // one, which is still there.
+    // Each panel is processed twice, for the products and for the differences. It is read before each time, except the
+    // last panel of the products, which is kept for the differences.
     let steps = features.panels() * 4;
     let (kernel, last) =
         Kernel::new(&features, &params.weighting, |done| job.progress(done, steps, "steps"))?;
-    check_apart(&features, &kernel, &params)?;
+    let last = check_apart(&features, &kernel, last, &params)?;
     let pairs: BTreeSet<(u32, u32)> = (0..features.len())
         .into_par_iter()
         .flat_map_iter(|image| {
@@ -93,15 +93,21 @@ pub(crate) fn run(job: &Job) -> Result<()> {
     tables.finish()
 }
 
-/// Checks that not all images are equal in style, before all pairs are compared.
-fn check_apart(features: &Features, kernel: &Kernel, params: &Params) -> Result<()> {
+/// Checks that not all images are equal in style, before all pairs are compared. Returns `last`, or `None` if other
+/// panels had to be read, because memory has room for one.
+fn check_apart(
+    features: &Features,
+    kernel: &Kernel,
+    last: Option<Panel>,
+    params: &Params,
+) -> Result<Option<Panel>> {
     if kernel.row(0).any(|(rough, error)| rough > error) {
-        return Ok(());
+        return Ok(last);
     }
     let pairs: Vec<(u32, u32)> = (1..features.len() as u32).map(|other| (0, other)).collect();
-    let distances = direct::distances(features, &params.weighting, &pairs, None, |_| ())?;
+    let distances = direct::distances(features, &params.weighting, &pairs, last, |_| ())?;
     if distances.iter().any(|distance| *distance > 0.0) {
-        return Ok(());
+        return Ok(None);
     }
     let (id, count) = (&features.image_ids[0], features.len());
     Err(user_error(

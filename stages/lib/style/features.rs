@@ -109,8 +109,8 @@ impl Features {
         self.ranges().len()
     }
 
-    /// Calls `each` with all values, panel by panel, and returns the last panel. Given as `kept` to the next call, it
-    /// comes first there and is not read again.
+    /// Calls `each` with all values, panel by panel, and returns the last panel. If `kept` is a panel that an earlier call
+    /// for these features returned, it comes first and is not read again.
     ///
     /// # Errors
     /// Returns an error if the table cannot be read, or `each` fails.
@@ -121,8 +121,11 @@ impl Features {
     ) -> Result<Option<Panel>> {
         let mut ranges = self.ranges();
         if let Some(kept) = &kept {
-            each(kept)?;
+            let known = ranges.len();
             ranges.retain(|(tap, entries)| (*tap, entries) != (kept.tap, &kept.entries));
+            let whole = kept.values.len() == self.len() * kept.entries.len();
+            anyhow::ensure!(whole && ranges.len() + 1 == known, "the kept panel is one of other features");
+            each(kept)?;
         }
         let mut last = kept;
         for (tap, entries) in ranges {

@@ -13,7 +13,7 @@ pub(crate) mod nearest;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use features::Features;
+pub(crate) use features::{Features, Panel};
 pub(crate) use gram::gram;
 pub(crate) use kernel::Kernel;
 

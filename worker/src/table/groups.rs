@@ -3,15 +3,17 @@
 use std::path::{Path, PathBuf};
 
 use arrow::record_batch::RecordBatch;
+use parquet::arrow::arrow_reader::ArrowReaderMetadata;
 
 use super::file::TableFile;
 use super::parts::part_files;
 use crate::error::{Error, Result};
 
-/// Row group of one file of a table.
+/// Row group of one file of a table. All row groups of a file share its footer, which is read once.
 #[derive(Debug, Clone)]
 pub struct RowGroup {
     path: PathBuf,
+    footer: ArrowReaderMetadata,
     index: usize,
 }
 
@@ -22,8 +24,9 @@ pub struct RowGroup {
 pub fn row_groups(table: &Path) -> Result<Vec<RowGroup>> {
     let mut groups = Vec::new();
     for path in part_files(table)? {
-        let count = TableFile::open(&path)?.metadata().num_row_groups();
-        groups.extend((0..count).map(|index| RowGroup { path: path.clone(), index }));
+        let footer = TableFile::footer_with_pages(&path)?;
+        let group = |index| RowGroup { path: path.clone(), footer: footer.clone(), index };
+        groups.extend((0..footer.metadata().num_row_groups()).map(group));
     }
     Ok(groups)
 }
@@ -32,14 +35,15 @@ impl RowGroup {
     /// Calls `each` with batches of the row group's rows, of at most `rows` rows, in the order of the file.
     ///
     /// # Errors
-    /// Returns an error if the file cannot be read, lacks a column, has no such row group any more, or `each` fails.
+    /// Returns an error if the file cannot be read, lacks a column, is damaged in this row group, or `each` fails.
     pub fn read_batches<E: From<Error>>(
         &self,
         columns: &[&str],
         rows: usize,
         mut each: impl FnMut(RecordBatch) -> Result<(), E>,
     ) -> Result<(), E> {
-        for batch in TableFile::open(&self.path)?.group(self.index)?.project(columns)?.batches(rows)? {
+        let file = TableFile::with_footer(&self.path, &self.footer)?.group(self.index)?;
+        for batch in file.project(columns)?.batches(rows)? {
             each(batch?)?;
         }
         Ok(())
@@ -82,8 +86,22 @@ mod tests {
         let wanted: [&[i32]; 7] = [&[0, 1], &[2], &[3, 4], &[5], &[6, 7], &[8], &[9]];
         assert_eq!((groups.len(), found), (4, wanted.map(<[i32]>::to_vec).to_vec()));
 
-        let gone = RowGroup { index: 4, ..groups[0].clone() };
-        let error = gone.read_batches(&[], 2, |_| Ok::<(), Error>(())).expect_err("no such row group");
+        // A folder of files is a table, too.
+        let parts = folder.path().join("parts");
+        std::fs::create_dir(&parts).expect("created");
+        for name in ["part-00000.parquet", "part-00001.parquet"] {
+            std::fs::copy(&path, parts.join(name)).expect("copied");
+        }
+        assert_eq!(row_groups(&parts).expect("row groups").len(), 8);
+
+        // Damage of the first row group's page affects this row group only.
+        let mut bytes = std::fs::read(&path).expect("readable");
+        bytes[4..24].fill(0xff);
+        std::fs::write(&path, bytes).expect("written");
+        let read = |group: &RowGroup| group.read_batches(&[], 8, |_| Ok::<(), Error>(()));
+        let groups = row_groups(&path).expect("the footer is sound");
+        let error = read(&groups[0]).expect_err("damaged");
         assert!(error.to_string().contains("rows.parquet"), "{error}");
+        read(&groups[1]).expect("sound");
     }
 }
