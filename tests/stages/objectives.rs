@@ -5,7 +5,7 @@ use std::fs;
 use std::thread::sleep;
 use std::time::Duration;
 
-use crate::flagship::{callsheet, failures, finished, latest, project, ran, start, stderr};
+use crate::flagship::{callsheet, callsheet_in, failures, finished, latest, project, ran, start, stderr};
 use crate::pinned::check_outputs;
 use crate::shared::with_results;
 use crate::snapshot::assert_output;
@@ -114,6 +114,39 @@ fn a_comment_in_an_objective_trains_nothing_and_another_weight_trains_what_uses_
     let mut ran = ran(&project, &target);
     ran.sort();
     assert_eq!(ran, ["finetune_generator", "finetune_objective", "frozen_objective", "train_generator"]);
+}
+
+#[test]
+fn fine_tunings_of_several_lengths_are_compared_and_one_is_that_of_the_pipeline_synthesis() {
+    let project = with_results();
+    let lengths = ["--pipeline", "lengths", "compare_methods"];
+    let all = ran(&project, &lengths);
+    let trained: Vec<&String> = all.iter().filter(|stage| stage.starts_with("finetune_longer")).collect();
+    assert_eq!(trained, ["finetune_longer@0.008"], "0.016 has the settings of the pipeline `synthesis`");
+    let table = latest(&project, "compare_methods/comparison.parquet");
+    let rows = callsheet_worker::table::read_columns(&table, &["method"]).expect("a table");
+    let methods: Vec<&str> = rows["method"].as_string::<i32>().iter().flatten().collect();
+    assert_eq!(methods, ["copy", "mean", "reinhard", "0.008", "0.016"]);
+    assert!(ran(&project, &lengths).is_empty(), "nothing changed");
+}
+
+#[test]
+fn every_profile_suits_every_pipeline() {
+    let project = with_results();
+    let names = |folder: &str| {
+        let files = fs::read_dir(crate::flagship::repository().join(folder)).expect(folder);
+        let names = files
+            .filter_map(|file| file.ok()?.file_name().to_str()?.strip_suffix(".toml").map(str::to_owned));
+        names.collect::<Vec<String>>()
+    };
+    let (pipelines, profiles) = (names("pipelines"), names("pipelines/profiles"));
+    assert!(pipelines.len() > 5 && profiles.len() > 4, "{pipelines:?} {profiles:?}");
+    for (pipeline, profile) in pipelines.iter().flat_map(|one| profiles.iter().map(move |two| (one, two))) {
+        // The pipeline `audit` plants faults into the videos that a dataset names.
+        let dataset = if pipeline == "audit" { "python_clips" } else { "space_needle" };
+        let output = callsheet_in(profile, &project, &["plan", "--pipeline", pipeline, "--dataset", dataset]);
+        assert!(output.status.success(), "{pipeline} in {profile}: {}", stderr(&output));
+    }
 }
 
 /// Errors of a run, which must fail.
